@@ -1,4 +1,4 @@
-"""From scalar Python code to array programs: trace, normalise, pack, reverse, recognise, execute."""
+"""From scalar Python code to programs on arrays: trace, normalise, pack, differentiate, execute."""
 
 from autograd_mini.compiler.compiled import Compiled
 from autograd_mini.compiler.compiling import compile

@@ -131,16 +131,16 @@ class Compiled(Differentiable):
         return self.value_and_grad(*args, **keywords)[1]
 
     def on(self, executor: Any, tile: int | None = None, retries: int = 2, *, mixed: str = "warn") -> Tiled:
-        """The same function, its batches computed in tiles on an executor: threads, processes, a cluster.
+        """The same function, with its batches computed in tiles on an executor: threads, processes, a cluster.
 
-        Tiles depend on the function and `tile` alone and are summed in a fixed binary tree, in order: so the results
-        have the same bits on any number of workers of one kind. They are put together in order. Numbers that the
-        function reads, and those of its Values, are those at the time of the call; derivatives with respect to
-        Values come back to these.
+        Tiles depend on the function and `tile` alone, and their sums are added in a fixed binary tree, in order: so the
+        results have the same bits on any number of workers of one kind. Other results are put together in order.
+        Numbers that the function reads, and those of its Values, are those at the time of the call; derivatives with
+        respect to Values come back to these.
 
         Arguments that carry the batch may be arrays, arrays of Dask, `Draws`, or iterators of chunks, which may be
-        larger than memory: one that gives tuples stands for several arguments in a row. Of a stream that is not
-        reduced the result is an iterator, over the results for each chunk. Chunks are copied as they come: their arrays
+        larger than memory: an iterator of tuples stands for several arguments in a row. For a stream that is not
+        reduced, the result is an iterator over the results of each chunk. Chunks are copied as they come: their arrays
         may be filled anew.
 
         >>> from concurrent.futures import ThreadPoolExecutor
@@ -152,16 +152,16 @@ class Compiled(Differentiable):
         (1.666666667, -2.0)
 
         Args:
-            executor: whatever has `submit` or `map`, as those of concurrent.futures and a client of Dask have. It
+            executor: anything with `submit` or `map`, as executors of concurrent.futures and clients of Dask have. It
                 stays the caller's, who shuts it down. Processes that do not begin as copies of this one (spawn,
                 forkserver) import the main script: its work belongs under `if __name__ == "__main__":`.
             tile: how many examples are computed at a time; None for as many as hold about 2²⁰ numbers.
-            retries: how many times rows are computed again whose worker died.
-            mixed: what to do where workers differ in processor, libraries or versions, and with these perhaps in the
-                last digits of results: "warn" or "refuse".
+            retries: how many times rows are computed again if their worker died.
+            mixed: what to do if workers differ in processor, libraries or versions, and so perhaps in the last digits
+                of results: "warn" or "refuse".
 
         Raises:
-            TypeError: the executor has neither; when called: the function cannot be pickled.
+            TypeError: the executor has neither method; when called: the function cannot be pickled.
             ValueError: the function has no batch, or an option is out of its range.
             RuntimeError: when called: the same rows were lost with a worker more often than `retries` says, an executor
                 of another kind broke, or workers differ and that is refused. What the function raises in a worker
@@ -177,25 +177,25 @@ class Compiled(Differentiable):
         """Write the function in C99, with a header beside it: value, gradient, Jacobian and Hessian, sparse where they
         are, by the interface of CasADi's external functions.
 
-        What is written is the path that the function takes for an example, the arguments given here or else those of
-        the last call: elsewhere the functions in C give 1 and nan. At ties and kinks, first derivatives are those of
-        compiled functions; second ones, and those of functions with parameters or a `scan`, are 2 and nan there. The
-        Values that the function uses without being given them are constants. Each array of numbers among the arguments
-        is one of the file's, in C's order, and all numbers of the result are one. Nothing is allocated; the functions
-        may run in several threads at once.
+        What is written is the path that the function takes for an example: the arguments given here, or else those of
+        the last call. On other paths the functions in C return 1, and their results are nan. At ties and kinks, first
+        derivatives are those of compiled functions; second ones, and those of functions with parameters or a `scan`,
+        return 2 and nan there. The Values that the function uses without being given them are constants. Each array
+        among the arguments is an argument in C, in C's order, and so are all plain numbers of an argument together;
+        the result is one array. Nothing is allocated; the functions may run in several threads at once.
 
         In CasADi, after `cc -shared -fPIC -O2 -std=c99 f.c -o f.so -lm`, `casadi.external("f", "./f.so")` loads it.
 
         Args:
-            path: of the file in C; the header stands beside it.
+            path: the path of the file in C; the header is written beside it.
             args: an example, of the layout that the file is for.
-            name: of the function in C; that of the file by default.
-            order: that of the highest derivatives, 0 to 2.
+            name: the name of the function in C; by default that of the file.
+            order: the order of the highest derivatives, 0 to 2.
 
         Raises:
             OSError: the files cannot be written; neither is.
-            TypeError: `order` is no such number, or the example holds Values.
-            ValueError: there is no example, the function has a batch, its name is none in C, or there is no C for an
+            TypeError: `order` is not such a number, or the example holds Values.
+            ValueError: there is no example, the function has a batch, its name is not one in C, or there is no C for an
                 operation.
 
         >>> import os, tempfile
@@ -208,7 +208,7 @@ class Compiled(Differentiable):
         from autograd_mini.compiler.export.writing import write
 
         if type(order) is not int or order not in (0, 1, 2):
-            raise TypeError(f"order is that of the highest derivatives, 0, 1 or 2, got {order!r}")
+            raise TypeError(f"order must be that of the highest derivatives, 0, 1 or 2, got {order!r}")
         if args or keywords:
             call = self._plain_call("export", args, keywords)
             call.run(Kind.VALUE)
@@ -222,13 +222,13 @@ class Compiled(Differentiable):
 
     @property
     def parameters(self) -> list[Value]:
-        """The Values that the function uses without being given them, always in the same order; known once it was
-        called."""
+        """The Values that the function uses without being given them, always in the same order; known after the first
+        call."""
         return list(self._latest_run().parameters)
 
     @property
     def program(self) -> Program:
-        """What the last call ran, to be printed or drawn: of several paths within a batch, that of most examples.
+        """What the last call ran, to be printed or drawn; if a batch took several paths, that of most examples.
 
         Where scalars ran one by one, it is their vector formulation, and says so.
 
@@ -248,7 +248,7 @@ class Compiled(Differentiable):
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
-        """The call; of the function itself, if it is given Values or takes part in what is being differentiated."""
+        """The call; in eager mode, if it is given Values or takes part in what is being differentiated."""
         if parameters is not None and "parameters" in self._names:
             keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
         if not (differentiations and Differentiation.here()):
@@ -259,8 +259,8 @@ class Compiled(Differentiable):
                     raise
         if parameters is not None:
             raise TypeError(
-                f"{self._name} takes parameters=… only next to plain numbers, outside of what is being differentiated "
-                "or compiled"
+                f"{self._name} takes parameters=… only with plain numbers, outside functions being differentiated or "
+                "compiled"
             )
         return self._as_function(args, keywords)
 
@@ -278,7 +278,7 @@ class Compiled(Differentiable):
         return Eager(self.function, self._name, *self._arranged(args, keywords))
 
     def _arranged(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Roles, tuple[Any, ...]]:
-        """What the arguments are for, and all of them in order."""
+        """The roles of the arguments, and all arguments in order."""
         args = positional(self.function, self._name, args, keywords)
         found = self._roles.get(len(args))
         if found is None:
@@ -286,7 +286,7 @@ class Compiled(Differentiable):
         return found, args
 
     def _ran(self, call: Call, result: Any = None) -> Any:
-        """Keep what ran last; the short ways are open only while nothing outside has changed."""
+        """Record what ran last; close the short ways if anything outside has changed."""
         if self._state is not self._plans.captured.seen:
             self._state, self._short, self._short_value = self._plans.captured.seen, None, None
             self._ways.clear()

@@ -88,37 +88,37 @@ def compile(
     Args:
         function: a function of numbers and arrays, nested in lists, tuples, dicts and dataclasses as you like, columns
             and frames of pandas included, that computes with operators and functions of `autograd_mini`. It sees one
-            example: Values, and arrays of Values. Texts, None and what else holds no numbers stay what they are, and it
-            is compiled anew for each. So it is for integers with which it counts or indexes: `range(n)`, `xs[n - 1]`;
-            for these the derivative is None.
-            Values that it uses without being given them are parameters, read anew at each call. Where something
-            changes that it reads from closures, defaults, globals or attributes, or what lists, dicts, arrays and
-            networks there hold, it is compiled anew: numbers that change often are better arguments, or Values. What
-            is imported from a library is taken to stay, and so are arrays of more than 2²⁴ numbers.
-        wrt: the arguments to differentiate, by position or name; all that are not static by default. Integers
-            in those that it names are numbers like all others: they cannot count.
+            example: Values, and arrays of Values. Strings, None and other things without numbers are passed on as they
+            are, and it is compiled anew for each; so it is for integers with which it counts or indexes, as `range(n)`
+            and `xs[n - 1]` do, and whose derivative is None.
+            Values that it uses without being given them are parameters, read anew at each call. If anything else
+            changes that it reads from closures, defaults, globals or attributes, or the contents of lists, dicts,
+            arrays and networks there, it is compiled anew: make numbers that change often arguments, or Values. What
+            is imported from a library is assumed not to change, and so are arrays of more than 2²⁴ numbers.
+        wrt: the arguments to differentiate, by position or name; all that are not static by default. Integers in
+            arguments that are named here are numbers like all others: Python cannot count with them.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
             arrays, or lists of numbers.
-        static: the arguments that stay what they are and belong to the key, by position or name: anything that is
-            hashable. The function is compiled anew for what differs by type or value (objects that define no equality
-            are the same only if they are one, and their attributes are), and what functions among them read is
+        static: the arguments that are passed on as they are, by position or name: anything that is hashable. The
+            function is compiled anew for each that differs by type or value (objects without an equality of their own
+            are the same only if they are one object, with the same attributes), and what functions among them read is
             watched.
-        reduce: what becomes of the batch: None for one result an example, "sum", or "mean" as in the lecture's
-            Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Of no example, the sum is 0 and the mean nan.
+        reduce: what becomes of the batch: None for a result for each example, "sum", or "mean" as in the lecture's
+            Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Over no examples, the sum is 0 and the mean nan.
         backend: what runs it: "machine" for machine code by llvmlite, "numpy"; None for the first that is installed.
-        threads: how many work on one call with a large batch, if there are no matrix products in it (BLAS has threads
-            of its own); None for as many as there are processors, or OMP_NUM_THREADS says. The results do not depend
-            on it.
+        threads: how many threads work on one call with a large batch, if there are no matrix products in it (BLAS has
+            threads of its own); None for as many as there are processors, or OMP_NUM_THREADS says. The results do not
+            depend on it.
         cache: a folder in which machine code is kept from one run of Python to the next; None to keep none. What is in
             it is run: it has to be yours, and nobody else may write to it.
         as_lists: over a batch, lists in the result stay lists, with an array for each of their numbers; see below.
 
-    Results have the structure that the function gives. Over a batch of N that is not reduced, each of their numbers is
-    an array [N], and each array and each list of numbers one array with the batch axis first: of a list of M
-    numbers [N, M], of M lists of K numbers [N, M, K], of M arrays of one shape [N, M, *shape]. Lists that no array
-    can hold, of unequal lengths or with tuples or dicts in them, stay lists, and tuples and dicts what they are.
-    Jacobians go by the same rule: of such a list, for an array [N, D], they are [N, M, D]. Without a batch, lists
-    stay lists, and an array without an axis is one.
+    Results have the structure that the function gives. Over a batch of N that is not reduced, each of their numbers
+    becomes an array [N], and each array or list of numbers one array with the batch axis first: a list of M numbers
+    [N, M], M lists of K numbers [N, M, K], M arrays of one shape [N, M, *shape]. Lists that no array can hold, as their
+    lengths differ or they have tuples or dicts in them, stay lists; tuples and dicts stay what they are. Jacobians
+    follow the same rule: that of a list of M numbers with respect to an array [N, D] is [N, M, D]. Without a batch,
+    lists stay lists, and an array without axes stays an array.
 
     Returns:
         A `Compiled`; without a function, a decorator that makes one.
@@ -131,10 +131,10 @@ def compile(
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
         OSError: when called: the folder for the cache cannot be made, or others may write to it.
         ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; an option names
-            an argument that is not there (of functions that take any number of them, and of defaults that a call leaves
-            out, that is said when called), or static one that wrt or batch names, too; when called: a function takes
-            more than 64 paths through its branches, batches are of unequal length, or the function computes something
-            else when it is run twice, as with random numbers.
+            an argument that does not exist (if a function takes any number of them, or a call leaves out defaults, this
+            is raised when it is called), or wrt or batch one that is static; when called: the function takes more than
+            64 paths through its branches, batches differ in length, or the function computes two different things when
+            it is run twice, as with random numbers.
 
     >>> import numpy
     >>> @compile(batch="x", reduce="mean")

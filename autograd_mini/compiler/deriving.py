@@ -1,4 +1,4 @@
-"""One trace, and the programs made from it: of the value, the gradient, Jacobian, Hessian and their products."""
+"""One trace, and the programs made from it: for the value, the gradient, Jacobian, Hessian and their products."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Plan:
     """A trace, and the programs made from it when they are first wanted.
 
     Args:
-        arguments: those of the call that it was made for; others have the same layout.
+        arguments: the arguments of the call that it was made for; others have the same layout.
         reduces: whether the results are summed over the batch.
         target: what runs the programs.
 
@@ -42,11 +42,11 @@ class Plan:
         ranges: the slots of each argument.
         n_guards: how many decisions there are.
         is_one_number: whether the result is one number.
-        share: how much of the last batch that it was tried on first it served.
+        share: the share of examples that it served in the last batch.
         state: the number of the state of what the function reads from outside.
-        patterns: for a request, that of its sparse matrix.
-        entries: for a request, whether there are several examples, and whether the numbers of the parameters are given,
-            what runs it in one call; None if there is no such way.
+        patterns: the pattern of the sparse matrix for a request.
+        entries: what runs a request in one call, None if nothing can; by the request, whether there are several
+            examples, and whether numbers for the parameters are given.
     """
 
     def __init__(self, trace: Trace, arguments: Arguments, *, reduces: bool, target: Target) -> None:
@@ -73,7 +73,7 @@ class Plan:
         self.source: Source = Source(normalise(with_one_guard(trace)), self.frame)
 
     def suits(self, arguments: Arguments) -> bool:
-        """Whether what Python counted with is the same among these."""
+        """Whether the numbers that Python counted with are the same among these arguments."""
         return all(arguments.integer(*place) == number for place, number in self.trace.counts.items())
 
     @cached_property
@@ -89,7 +89,7 @@ class Plan:
 
     @cached_property
     def loops(self) -> list[Looped]:
-        """What `scan` became."""
+        """The loops of `scan`."""
         return [scalar for scalar in self.source.scalars.scalars if type(scalar) is Looped]
 
     def leaf(self, slot: int) -> Pack:
@@ -97,7 +97,7 @@ class Plan:
         return self.inputs[slot]
 
     def _once(self, make: Callable[[], T], *key: object) -> T:
-        """What is kept; made, if it is not there."""
+        """What is kept by a key; it is made if it is not there."""
         if key not in self._made:
             with self._lock:
                 if key not in self._made:
@@ -106,10 +106,10 @@ class Plan:
         return found
 
     def source_of(self, request: Request, given: Source | None = None) -> Source:
-        """What programs for a request are made from: those of derivatives tell where something is tied.
+        """What the program for a request is made from; for derivatives, it also tells where something is tied.
 
         Args:
-            given: what is not kept, in place of the scalars of the trace.
+            given: a source to use in place of the trace's; what is made of it is not kept.
         """
         source = given or self.source
         has_inner, is_second = bool(self.trace.inner), request.kind in (Kind.PRODUCT, Kind.SPARSE_HESSIAN)
@@ -124,7 +124,7 @@ class Plan:
         return self._once(made, "source", request.wrt, is_second) if given is None else made()
 
     def shown(self, request: Request) -> Program:
-        """The program of that kind to be read, with each guard by itself."""
+        """The program for a request, to be read, with each guard by itself."""
         if request.kind.is_sparse:
             return self.sparse(request).program
 
@@ -135,7 +135,7 @@ class Plan:
         return self._once(made, "shown", request)
 
     def runs_scalars(self, request: Request) -> bool:
-        """Whether that kind is run scalar by scalar, not pack by pack."""
+        """Whether a request is run scalar by scalar, not pack by pack."""
         return isinstance(self.executor(request), ScalarExecutor)
 
     def executor(self, request: Request) -> Executor:
@@ -152,7 +152,7 @@ class Plan:
         return self._once(lambda: sparse_of(self.source_of(request), request), "sparse", request)
 
     def careful(self, request: Request) -> tuple[NumpyExecutor, NumpyExecutor]:
-        """The program for a request in which zeros are told apart, and what tells where that is in doubt."""
+        """Two programs for a request: derivatives with zeros told apart, and what tells which examples are in doubt."""
 
         def made() -> tuple[NumpyExecutor, NumpyExecutor]:
             derivatives, doubts = careful(program_of(self.source, request))
@@ -163,17 +163,17 @@ class Plan:
         return self._once(made, "careful", request)
 
     def knows_doubts(self, request: Request) -> bool:
-        """Whether `careful` programs see all zeros that meet inf or nan; within loops they do of first derivatives."""
+        """Whether `careful` programs see all zeros that meet inf or nan; within loops, only first derivatives' do."""
         is_first = request.kind in (Kind.GRADIENT, Kind.JACOBIAN) and not self.trace.inner
         return not self.loops or (is_first and all(loop.scan.body.knows_doubts for loop in self.loops))
 
     def differing(self, wrt: tuple[int, ...]) -> Executor | None:
-        """What decides, example by example, whether anything tied changes in different ways along the line: 0 if not.
-        None if it is not known."""
+        """A program that decides, example by example, whether anything tied changes in different ways along the line,
+        and gives 0 if not; None if there is no such program."""
         return self.along(Request(Kind.GUARDS, wrt), 1.0)
 
     def along(self, request: Request, sign: float) -> Executor | None:
-        """The program for a request a little way off, along the line or against it; None where it is not known."""
+        """The program for a request a little way off, along the line or against it; None if that is not known."""
         return self._once(lambda: self._aside(request, sign), "aside", request, sign)
 
     def _aside(self, request: Request, sign: float) -> Executor | None:
@@ -181,7 +181,7 @@ class Plan:
         return None if source is None else build(source, request, self.target)
 
     def aside(self, request: Request, sign: float, given: Source | None = None) -> Source | None:
-        """What that program is made from; arguments as for `source_of`."""
+        """What the program of `along` is made from; None if that is not known. `given` is as for `source_of`."""
         source = given or self.source
         steps = None if self.trace.inner or self.loops else steps_of(self.trace, request.wrt, sign)
         if steps is None:

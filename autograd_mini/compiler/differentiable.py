@@ -1,4 +1,4 @@
-"""Derivatives of a compiled function: by its parameters, matrices of them, and their products with vectors."""
+"""Derivatives of a compiled function: with respect to its parameters, as matrices, and their products with vectors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _accumulating = threading.Lock()
 
 
 class Differentiable:
-    """A function of which calls can be made."""
+    """Derivatives as methods, for a compiled function and for one on an executor."""
 
     _name: str
     _fewest: int
@@ -59,7 +59,7 @@ class Differentiable:
         found = self._value_and_slopes(args, keywords, parameters)
         if isinstance(found, Eager):
             raise TypeError(
-                f"value_and_parameter_grads of {self._name} takes plain numbers, outside of what is being "
+                f"value_and_parameter_grads of {self._name} takes plain numbers, outside functions being "
                 "differentiated or compiled"
             )
         return found[:2]
@@ -71,7 +71,7 @@ class Differentiable:
             The value.
 
         Raises:
-            TypeError: the result is not one number, or one an example that is not reduced.
+            TypeError: the result is not one number, or is one for each example and not reduced.
         """
         found = self._value_and_slopes(args, keywords)
         if isinstance(found, Eager):
@@ -83,7 +83,7 @@ class Differentiable:
         return self._accumulate(*found)
 
     def _accumulate(self, value: Any, slopes: Floats, parameters: Sequence[Value]) -> float:
-        """Add derivatives of a value to the `grad` of parameters, if it is one number; the value."""
+        """Add the derivatives of a value, which must be one number, to the `grad` of parameters; return the value."""
         if not isinstance(value, float):
             raise TypeError(
                 f"backward() needs one number, but {self._name} gives one for each example; compile it with "
@@ -97,7 +97,7 @@ class Differentiable:
         return value
 
     def jacobian(self, *args: Any, sparse: bool = False, **keywords: Any) -> Any:
-        """For each number of the result its gradient, as `autograd_mini.jacobian` gives it.
+        """The Jacobian: for each number of the result its gradient, as `autograd_mini.jacobian` gives it.
 
         >>> from autograd_mini import compile
         >>> compile(lambda v: [v[0] * v[1], v[0] + v[1]]).jacobian([2.0, 5.0])
@@ -107,8 +107,8 @@ class Differentiable:
             sparse: give a `scipy.sparse.csr_array` with sorted indices. It has a row for each number of the result and
                 a column for each number of the arguments to differentiate, both from left to right as they are
                 nested, arrays row by row. Its entries are those that can be other than 0 on the path of branches that
-                is taken, 0 as they may be at this point. Over a batch it is a list of one matrix for each example,
-                and of a batch that is reduced one for them all.
+                is taken, even if they are 0 at this point. Over a batch it is a list with a matrix for each example;
+                over a batch that is reduced, it is one matrix for all.
 
         >>> print(compile(lambda v: [v[0] * v[1], 3 * v[1]]).jacobian([2.0, 5.0], sparse=True).toarray())
         [[5. 2.]
@@ -116,7 +116,7 @@ class Differentiable:
 
         Raises:
             ModuleNotFoundError: a sparse matrix is wanted, and SciPy is not installed.
-            ValueError: one is wanted of a reduced batch, with respect to an argument that carries it.
+            ValueError: a sparse matrix is wanted, the batch is reduced, and an argument to differentiate carries it.
         """
         return self._matrix(jacobian, jacobian_of, Kind.SPARSE_JACOBIAN if sparse else None, args, keywords)
 
@@ -135,16 +135,16 @@ class Differentiable:
         Raises:
             TypeError: the result is not one number.
             ModuleNotFoundError: a sparse matrix is wanted, and SciPy is not installed.
-            ValueError: the batch is reduced, and they are wanted with respect to an argument that carries it.
+            ValueError: the batch is reduced, and an argument to differentiate carries it.
         """
         return self._matrix(hessian, Call.hessian, Kind.SPARSE_HESSIAN if sparse else None, args, keywords)
 
     def sparsity(self, which: str, *args: Any, **keywords: Any) -> Any:
         """Which entries of the sparse Jacobian or Hessian can be other than 0, as a `scipy.sparse.csr_array` of bools,
-        all of them True: what SciPy takes as `jac_sparsity`. Of a batch it is that of all examples together.
+        all of them True: what SciPy takes as `jac_sparsity`. Over a batch it is that of all examples together.
 
-        The pattern is that of the path of branches that the function takes at these arguments: another path may have
-        another one.
+        The pattern is that of the path of branches that the function takes at these arguments; it may differ for other
+        paths.
 
         >>> from autograd_mini import compile
         >>> pattern = compile(lambda x: [x[0] * x[1], x[1] ** 2]).sparsity("jacobian", [2.0, 0.0])
@@ -156,7 +156,7 @@ class Differentiable:
             which: "jacobian" or "hessian".
 
         Raises:
-            ValueError: it is neither.
+            ValueError: `which` is neither.
             TypeError: the result is not one number, and its Hessian is wanted.
             ModuleNotFoundError: SciPy is not installed.
         """
@@ -169,7 +169,7 @@ class Differentiable:
     def _matrix(
         self, operator: Any, dense: Callable[[Call], Any], kind: Kind | None, args: Any, keywords: dict[str, Any]
     ) -> Any:
-        """What an operator makes of the function, or the sparse matrix of this kind."""
+        """Apply an operator to the function, or compute the sparse matrix of this kind."""
         key = operator.__name__, kind
         short = None if keywords else self._by_way(key, args)
         if short is not None:
@@ -186,7 +186,7 @@ class Differentiable:
     def _value_and_slopes(
         self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
     ) -> tuple[Any, Floats, Sequence[Value]] | Eager:
-        """The value, its derivatives by the parameters, and these."""
+        """The value, its derivatives with respect to the parameters, and the parameters."""
         way, given = ("slopes", args) if parameters is None else ("slopes of given", (*args, parameters))
         short = None if keywords else self._by_way(way, given)
         if short is not None:
@@ -204,7 +204,7 @@ class Differentiable:
         return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
     def _by_way(self, key: object, args: tuple[Any, ...]) -> Any:
-        """What a short way that is kept gives; None if it is not open to these."""
+        """The result by a short way that was kept; None if there is none that serves these arguments."""
         kept = None if differentiations else self._ways.get(key)
         found = None if kept is None else kept[0](args)
         if kept is None or found is None:
@@ -213,7 +213,7 @@ class Differentiable:
         return finish(found)
 
     def _open(self, key: object, call: Call, finish: Callable[[Any], Any] = lambda found: found) -> None:
-        """Keep the short way to what a call just found, and what makes the results of that, if there is one."""
+        """Keep the short way to what a call just found, if there is one; `finish` makes the results from that."""
         opened = call.short(call.ran.parts[0].plan)
         if opened is None:
             self._ways.pop(key, None)
@@ -224,7 +224,7 @@ class Differentiable:
         call = self._call(args, keywords)
         if isinstance(call, Eager):
             raise TypeError(
-                f"{what} of {self._name} takes plain numbers, outside of what is being differentiated or compiled"
+                f"{what} of {self._name} takes plain numbers, outside functions being differentiated or compiled"
             )
         return call
 
@@ -256,8 +256,8 @@ class Differentiable:
         return self._product(jvp, "arguments", Call.change, args, keywords)
 
     def vjp(self, *args: Any, **keywords: Any) -> Any:
-        """The product wᵀ J of a vector, the last argument, in the structure of the result, with the Jacobian. It is in
-        the structure of the gradient; over a batch that is not reduced, w has the batch axis first.
+        """The product wᵀ J of a vector w, the last argument, with the Jacobian. w has the structure of the result, the
+        product that of the gradient; over a batch that is not reduced, w has the batch axis first.
 
         >>> from autograd_mini import compile
         >>> compile(lambda x: [x[0] * x[1], x[0] + 3 * x[1]]).vjp([2.0, 5.0], [1.0, -1.0])
@@ -272,7 +272,7 @@ class Differentiable:
     def _product(
         self, operator: Any, whose: str, of_call: Callable[[Call, Any], Any], args: Any, keywords: dict[str, Any]
     ) -> Any:
-        """What an operator makes of the function, its arguments and a vector."""
+        """Apply an operator to the function, its arguments and a vector."""
         if len(args) < max(1, self._fewest - len(keywords)) + 1:
             raise TypeError(
                 f"{operator.__name__} of {self._name} takes its arguments and then the vector, in the structure of the "

@@ -1,4 +1,4 @@
-"""The pipeline: every stage from a trace to what runs a program; each takes data and gives data, and changes nothing.
+"""The pipeline: every stage from a trace to the executor of a program; each takes and gives data, and changes nothing.
 
 A trace is normalised to scalars. These are differentiated and become one kernel, or they are packed, the packs are
 differentiated, and scheduled as kernels and matrix products.
@@ -39,7 +39,7 @@ class Source:
     """Scalars, and what programs of all kinds share, made when it is first wanted: their forms and their packs.
 
     Args:
-        origin: scalars that have decided already how these are run, so that all programs have the same values.
+        origin: the source that has already decided how this one is run, so that all programs have the same values.
     """
 
     scalars: Scalars
@@ -52,7 +52,7 @@ class Source:
 
     @cached_property
     def packed(self) -> Program:
-        """Results, guards and what is watched, each by itself."""
+        """The program of packs, with each result, each guard and what is watched as a reference by itself."""
         return pack(self.scalars, self.forms, self.frame.inputs)
 
     @cached_property
@@ -66,7 +66,7 @@ class Source:
 
     @cached_property
     def is_ragged(self) -> bool:
-        """Whether there are many forms for so few scalars; no further ones are looked for."""
+        """Whether there are too many forms for so few scalars; the search ends as soon as there are."""
         most = too_many_forms(len(self.scalars.scalars))
         found = forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs], most)
         if len(found) < most:
@@ -97,7 +97,7 @@ class Source:
 
 @cache
 def _notice() -> None:
-    """Say once how to compile long loops sooner."""
+    """Warn once that a long graph compiles slowly, and say how `scan` helps."""
     warnings.warn_explicit(
         f"a compiled function computes more than {MOST_UNNOTICED} things, few of them alike, each of them compiled by "
         "itself; if these are the steps of a loop, autograd_mini.scan(f, init, xs) compiles one step",
@@ -107,14 +107,14 @@ def _notice() -> None:
 
 
 def program_of(source: Source, request: Request) -> Program:
-    """The program for a request, of packs."""
+    """The program of packs for a request."""
     if request.kind.is_sparse:
         return sparse_of(source, request).program
     return expanded(differentiate(source.packed, request, source.frame))
 
 
 def sparse_of(source: Source, request: Request, most: float = inf) -> SparseProgram:
-    """The program for a sparse matrix, and its pattern; as `sparse_program`."""
+    """The program for a sparse matrix, and its pattern, as `sparse_program` gives them, with rows written out."""
     found = sparse_program(source.packed, request, source.frame, most)
     return found._replace(program=expanded(found.program))
 
@@ -123,14 +123,14 @@ def build(source: Source, request: Request, target: Target, program: Program | N
     """The program for a request ready to run.
 
     Args:
-        program: that of packs, if it is there already.
+        program: the program of packs, if it has been made already.
     """
     if not is_machine(target):
         return NumpyExecutor(program or program_of(source, request))
     threads, cache = threads_of(target), CodeCache(target.cache) if target.cache is not None else None
     if not request.kind.is_sparse:
         has_seeds = request.kind in (Kind.JACOBIAN, Kind.PRODUCT, Kind.TANGENT)
-        with suppress(NotImplementedError):  # a row without machine code: the next way has it
+        with suppress(NotImplementedError):  # a row without machine code: the next executor can run it
             if not has_seeds and source.suits_columns:
                 return ArenaExecutor(program_of(source, request), cache)
         with suppress(NotImplementedError):

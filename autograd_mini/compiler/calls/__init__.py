@@ -1,1 +1,1 @@
-"""One call: from arguments to the plans that serve them, and to results."""
+"""A call of a compiled function: from its arguments to the plans that serve them, and to results."""

@@ -19,11 +19,11 @@ from autograd_mini.value import Value
 DOUBLES = numpy.dtype(numpy.float64)
 
 LARGEST_EXACT = 2**53
-"""Whole numbers up to this are floats."""
+"""Whole numbers up to this can be represented exactly as floats."""
 
 
 class HoldsValues(TypeError):
-    """An argument holds Values, or objects that may be some."""
+    """An argument holds Values, or is an array of objects, which may be Values."""
 
 
 def bind(
@@ -36,18 +36,18 @@ def bind(
     floats: Collection[int] = (),
     takes_values: bool = False,
 ) -> Arguments:
-    """Take arguments apart.
+    """Take the arguments of a call apart into arrays.
 
     Args:
-        taker: the function, for messages.
-        static: positions of those that are taken as they are.
-        floats: positions of those in which integers are numbers like all others.
-        takes_values: whether they may hold Values.
+        taker: the function's name, for messages.
+        static: positions of the arguments that are kept whole, as part of the key.
+        floats: positions of the arguments whose integers are numbers like all others.
+        takes_values: whether arguments may hold Values.
 
     Raises:
         HoldsValues: a TypeError; an argument holds Values.
-        TypeError: an argument holds something other than real numbers and things without any, or is static and not
-            hashable.
+        TypeError: an argument holds an object in which numbers may hide, or numbers that are not real, or is static
+            and not hashable.
         ValueError: batch axes are missing or of unequal length.
     """
     binder = _Binder(taker, takes_values)
@@ -73,7 +73,7 @@ class _Binder:
         self.first_batched: tuple[Any, str, Any] = (None, "", None)  # argument, its name, the array in it
         self.integers: dict[int, Any] = {}
         self.has_others = False
-        self.labels: tuple[str, Any] | None = None  # of the first column or frame: where it is, and those of its rows
+        self.labels: tuple[str, Any] | None = None  # the first pandas argument's name, and its row labels
 
     def argument(self, position: int, arg: Any, name: str, batched: bool, counts: bool) -> Structure:
         if batched and isinstance(arg, (list, tuple)) and (given := self._as_array(arg)) is not None:
@@ -108,7 +108,7 @@ class _Binder:
         return _array_of(shape)
 
     def _add_numbers(self, leaves: list[Any], structure: Structure, position: int, counts: bool) -> None:
-        """The leaves that are no arrays."""
+        """Add a slot for the leaves that are plain numbers, not arrays."""
         if self.batched:
             self._refuse_number(structure)
         places = (
@@ -123,7 +123,7 @@ class _Binder:
         self.slots.append(Slot((len(numbers),), False, position, False))
 
     def static(self, arg: Any, name: str) -> Structure:
-        """An argument that is taken as it is."""
+        """The structure of an argument that is kept whole, as part of the key."""
         try:
             hash(arg)
         except TypeError:
@@ -135,7 +135,7 @@ class _Binder:
         return other(arg)
 
     def _as_array(self, nest: Sequence[Any]) -> Any:
-        """A batch that came as a list of numbers, or of lists of equally many; None for any other nest."""
+        """The array of a batch given as a list of numbers, or of lists of equal length; None for any other nest."""
         leaves: list[Any] = []
         try:
             if not self.takes_values and type(nest) in (list, tuple) and _is_plain(nest):
@@ -181,7 +181,7 @@ class _Binder:
         return other(thing)
 
     def _checked(self, given: Any) -> Any:
-        """An array as doubles, with a batch axis if that is required."""
+        """An array as doubles, after a check of its batch axis if the argument is batched."""
         array = given if type(given) is numpy.ndarray and given.dtype is DOUBLES else self._doubles(given)
         if self.batched:
             if array.ndim and self.n_examples == len(array):
@@ -200,7 +200,7 @@ class _Binder:
         return numpy.asarray(array, dtype=DOUBLES)
 
     def _require_batch(self, array: Any, given: Any) -> None:
-        """Require an axis as long as that of the others."""
+        """Require a batch axis, as long as those of the other arguments."""
         if array.ndim == 0:
             raise ValueError(f"{self._at(given)} should carry a batch axis, but is an array without axes")
         if self.n_examples is None:
@@ -212,7 +212,7 @@ class _Binder:
             )
 
     def _require_labels(self, structure: Structure) -> None:
-        """Require that rows of columns and frames have one order: pandas pairs them by label, a batch by place."""
+        """Require one order of rows in all pandas arguments: pandas pairs rows by label, a batch by position."""
         if structure.kind_name != "labelled":
             for child in () if structure.is_flat else structure.children:
                 self._require_labels(child)
@@ -238,13 +238,13 @@ class _Binder:
 
 
 def _path(arg: Any, name: str, thing: Any) -> str:
-    """What a part of an argument is called."""
+    """How messages refer to a part of an argument: by its path, or by the argument's name if the part is not found."""
     structure = walk(arg, [], lambda part, leaves: other(part))
     return next((path for path, node in structure.paths(name) if node.like is thing), name)
 
 
 def _is_plain(nest: Any) -> bool:
-    """Whether it is made of nothing but lists, tuples, floats and ints."""
+    """Whether a nest consists of lists, tuples, floats and ints alone."""
     kinds = set(map(type, nest))
     if kinds <= {list, tuple}:
         return all(map(_is_plain, nest))
@@ -252,7 +252,7 @@ def _is_plain(nest: Any) -> bool:
 
 
 def _is_rectangle(structure: Structure) -> bool:
-    """Whether it is made of lists, tuples and numbers alone."""
+    """Whether a structure consists of lists, tuples and numbers alone."""
     is_list = structure.kind in (list, tuple)
     return structure is NUMBER or (is_list and (structure.is_flat or all(map(_is_rectangle, structure.children))))
 

@@ -30,7 +30,7 @@ from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure
 
 SWEPT = -2
-"""Among slots, which are 0 and more or -1 for parameters: what is neither."""
+"""The key of a Jacobian's entries in dicts by slot; slots are 0 or more, or -1 for the parameters."""
 
 
 class Call:
@@ -38,11 +38,11 @@ class Call:
 
     Args:
         roles: what the arguments are for.
-        parameters: numbers in place of those of the Values that the function uses.
+        parameters: numbers to use instead of those in the Values that the function reads from outside.
 
     Attributes:
-        finish: makes the result, of a function's derivatives at one point, from an array of those that are not 0 by
-            form; None for other results.
+        finish: builds the result from the array of entries that can be other than 0, if the program computes these
+            and there is no batch; else None.
         is_plain: whether the results are what the program gave: all finite, and nothing tied.
     """
 
@@ -69,7 +69,7 @@ class Call:
         return self.arguments.slots_of(positions)
 
     def run(self, kind: Kind, wrt: tuple[int, ...] | None = None) -> tuple[Plan, Results]:
-        """The results, and one of the plans that serve the examples; for a gradient the function gives one number."""
+        """Compute a kind of results; return one of the plans used, and the results. A gradient needs one number."""
         towards = () if kind == Kind.VALUE else self.wrt if wrt is None else wrt
         plan, results = self.serving.run(Request(kind, towards), scalar=kind == Kind.GRADIENT)
         self.is_plain = results.is_plain
@@ -81,11 +81,11 @@ class Call:
         return of_result(self.structure(plan), self.scaled(results.value), plan.per_example)
 
     def structure(self, plan: Plan) -> Structure:
-        """That of the result."""
+        """The structure of the result."""
         return plan.stacked if plan.per_example and not self.roles.options.as_lists else plan.trace.structure
 
     def scaled(self, rows: Floats) -> Floats:
-        """A result: of the mean over the batch, not the sum; of what is the same for all examples, one each."""
+        """Divide sums over the batch if their mean is wanted; repeat for each example what all of them share."""
         n = self.arguments.n_examples
         if self.reduce == "mean" and n is not None:
             return rows / n if n else numpy.full_like(rows, numpy.nan)
@@ -113,7 +113,7 @@ class Call:
         return of_gradient(self.arguments, *self.roles.wrt, counts, parts)
 
     def jacobian(self, parts: Sequence[Part]) -> Any:
-        """For each number of the result its gradient: by sweeps in the direction that takes fewer of them."""
+        """The Jacobian: for each number of the result its gradient, by sweeps in the direction that needs fewer."""
         plan, slots = parts[0].plan, [self.arguments.slots[number] for number in self.wrt]
         m = len(plan.trace.outputs)
         is_joint = self.reduce is not None and any(slot.batched for slot in slots)
@@ -135,30 +135,30 @@ class Call:
 
     @property
     def _lanes(self) -> dict[int, int]:
-        """Those of each slot of the arguments to differentiate with respect to."""
+        """The number of lanes of each slot to differentiate with respect to."""
         return {number: self.arguments.slots[number].lanes for number in self.wrt}
 
     @property
     def _ranges(self) -> dict[int, slice]:
-        """Where they are among all of them."""
+        """Where the lanes of each of these slots lie when all are put one after the other."""
         stops = accumulate(self._lanes.values())
         return {number: slice(stop - n, stop) for (number, n), stop in zip(self._lanes.items(), stops)}
 
     @property
     def _unit(self) -> list[Floats]:
-        """The directions with respect to each of their numbers, a column each; by slot."""
+        """The unit directions, as columns of an identity matrix over all these lanes: for each slot its rows."""
         unit = numpy.eye(sum(self._lanes.values()))
         return [unit[lanes] for lanes in self._ranges.values()]
 
     def _sweeps(
         self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int, lanes: Mapping[int, int]
     ) -> dict[int, Floats]:
-        """What the programs for a request give for each of so many columns of the seeds, [columns, lanes, width].
+        """Run the programs for a request once for each column of the seeds; return arrays [columns, lanes, width].
 
-        They run side by side, as examples; one after the other where examples share directions, or are summed.
+        Columns run side by side, as examples; one after the other where examples share directions, or are summed.
 
         Args:
-            lanes: of what is wanted: adjoints by slot, or `SWEPT`.
+            lanes: the number of lanes of each wanted result: of adjoints by slot, or of entries by `SWEPT`.
         """
         self.serving.note(parts, request)
         n, per_example, slots = self.arguments.n_examples, parts[0].plan.per_example, self.arguments.slots
@@ -188,7 +188,7 @@ class Call:
         return found
 
     def hessian(self) -> Any:
-        """For each number of the gradient its gradient."""
+        """The Hessian: for each number of the gradient its own gradient."""
         slots = [self.arguments.slots[number] for number in self.wrt]
         if self.arguments.n_examples is not None and self.reduce and any(slot.batched for slot in slots):
             raise ValueError(
@@ -237,7 +237,7 @@ class Call:
         return self.gradient(self.serving.run_parts(parts, Request(Kind.JACOBIAN, self.wrt), [weights]))
 
     def _directions(self, operator: str, whose: str, vector: Any) -> Sequence[Floats]:
-        """A vector with respect to the arguments, as arrays."""
+        """The arrays of a vector that is given in the structure of the arguments."""
         positions, is_single = self.roles.wrt
         vectors = (vector,) if is_single else vector
         names = [self.roles.names[position] for position in positions]
@@ -265,7 +265,7 @@ class Call:
         batched: Sequence[bool],
         expected: Sequence[Structure],
     ) -> Arguments:
-        """Vectors as arrays, if they have the structures that are expected and as many examples as the arguments."""
+        """The arrays of vectors, which must have the expected structures and as many examples as the arguments."""
         given = bind(vectors, names, batched, self.name)
         if [*given.structures] != [*expected]:
             shown = [brief(each[0] if len(each) == 1 else tuple(each)) for each in (expected, given.structures)]
@@ -282,8 +282,8 @@ class Call:
 
     @staticmethod
     def _in_order(structure: Structure, vector: Any, takes_none: bool = False) -> Any:
-        """A vector with its numbers where those of the structure are, and 0 for None where there may be no derivative;
-        as it is if it has another structure."""
+        """The vector with its numbers in the order of a structure, and with 0 for None if `takes_none`; unchanged if it
+        has another structure."""
         is_plain = structure.kind in (list, tuple) and all(child is NUMBER for child in structure.children)
         if is_plain and type(vector) is structure.kind and set(map(type, vector)) == {float}:
             return vector
@@ -294,8 +294,8 @@ class Call:
         return structure.rebuild(leaves)
 
     def short(self, plan: Plan) -> Short | None:
-        """The way past all this to the results just found, for such arguments, if there is one; none after a batch that
-        was tied somewhere, for the next one may be so too, and would be computed in vain."""
+        """The short way to results like those just found, for arguments of the same layout; None if there is none, and
+        after a batch with ties or numbers that are not finite: the next one may have some, and waste its work."""
         captured, request = self.serving.plans.captured, self.ran.request
         plan = self.ran.whole or plan
         if plan.trace.counts or (len(self.ran.parts) > 1 and self.ran.whole is None):
@@ -331,5 +331,5 @@ class Call:
 
 
 def _by_key(results: Results) -> dict[int, Floats]:
-    """The adjoints by slot, and the entries."""
+    """The adjoints by slot and, if there are entries, these under `SWEPT`."""
     return results.adjoints if results.entries is None else {**results.adjoints, SWEPT: results.entries}

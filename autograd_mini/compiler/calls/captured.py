@@ -1,10 +1,10 @@
 """What a function reads from outside its arguments: in closure cells, defaults, globals and attributes.
 
-A trace keeps it as it was, so it belongs to its key. Looked through are the function and the functions that it names,
-closes over or is made of, and objects, classes and modules for the attributes that the code names, or may ask for by a
-string, networks for all of theirs; the standard library, NumPy and this package only for what they close over. Watched
-is what stands in these places, what containers there hold, and what references, views and variables of a context or a
-thread there show; the functions and classes of libraries are taken to stay what they are.
+A trace records what it read, so what it read is part of its key. The search follows the function and all functions that
+it names, closes over or wraps; objects, classes and modules for the attributes that code names or may ask for by a
+string; networks for all attributes; the standard library, NumPy and this package only for what they close over. Watched
+are the things in these places, the contents of containers, and what references, views, context variables and
+thread-local variables refer to. Functions and classes of libraries are assumed not to change.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONTAINERS: tuple[Any, ...] = (list, tuple, deque, *MAPPINGS, set, numpy.ndarray
 
 
 class Captured:
-    """The state of what a function reads from outside, as a number: the same where all of it is the same."""
+    """Numbers the states of what a function reads from outside: states in which nothing differs share a number."""
 
     seen: State
 
@@ -49,7 +49,7 @@ class Captured:
         self._lock = threading.Lock()
 
     def look(self, classes: Iterable[type] = ()) -> bool:
-        """Look what there is to watch, and whether there is more than before.
+        """Search for places to watch; return whether there are more than before.
 
         Args:
             classes: of objects among the arguments, whose methods may read more.
@@ -67,7 +67,7 @@ class Captured:
         return bool(new)
 
     def settled(self) -> int:
-        """The number of the state now, when all has been looked at that there is to watch in it."""
+        """The number of the current state, once every place to watch in it has been found."""
         number = self.state()
         if number not in self._settled:
             self.look()
@@ -76,7 +76,7 @@ class Captured:
         return number
 
     def state(self) -> int:
-        """The number of the state now."""
+        """The number of the current state."""
         seen = self.seen
         if len(seen.places) == len(self._watched) and seen.is_same():
             return seen.number
@@ -96,15 +96,15 @@ class Captured:
         self.seen = State(number, [*watched.values()], now, containers, in_machine_code=in_machine_code)
 
     def standings(self) -> list[tuple[Any, Hashable]]:
-        """What the function reads that is used up by it, and where that stands now."""
+        """What the function uses up by reading, each with how far it has been read."""
         return [(thing, standing(thing)) for thing in [*self._consumed.values()]]
 
     def accept_changed(self, number: int, *, is_watched: bool) -> None:
-        """Only the function itself was run since the state had this number. What it wrote belongs to that, and is
-        watched no longer if it writes it each time: what it writes is not what it reads.
+        """Accept what the function itself wrote: nothing else ran since the state had this number, which it keeps.
+        Places that it writes at every run are watched no longer: they are output, not input.
 
         Args:
-            is_watched: it was run once, and may keep there what it does not compute again.
+            is_watched: whether to go on watching places that changed; after a first run these may be caches.
         """
         with self._lock:
             seen, watched = self.seen, self._watched
@@ -121,9 +121,9 @@ class Captured:
 
 
 def data_read(function: Callable[..., Any]) -> dict[tuple[str, str], Any]:
-    """What a function reads that stands in modules and their classes and is no code, by module and name."""
+    """The data, not code, that a function reads from modules and their classes, by module and name."""
     search = searched(function)
-    named = reversed([*sys.modules.items()])  # the first name is its own: multiprocessing gives __main__ another
+    named = reversed([*sys.modules.items()])  # the first name wins: multiprocessing gives __main__ a second
     modules = {id(vars(module)): name for name, module in named if isinstance(module, ModuleType)}
     modules |= {id(kind): kind.__module__ for kind in search.kept if isinstance(kind, type)}
     found = {(modules[key], name): read_one(place) for (key, name), place in search.found.items() if key in modules}
@@ -131,13 +131,13 @@ def data_read(function: Callable[..., Any]) -> dict[tuple[str, str], Any]:
 
 
 def _is_watched(thing: Any, name: str) -> bool:
-    """Whether another one could stand there the next time: what was imported stays what it is."""
+    """Whether a place may hold something else at the next call: modules and code imported from libraries stay."""
     is_imported = is_code_of_library(thing) and name == getattr(thing, "__name__", None)
     return not (is_imported or isinstance(thing, ModuleType))
 
 
 def _containers(thing: Any) -> list[Any]:
-    """Those in a nest that can change, that itself included, and the attributes of such as have some."""
+    """The mutable containers in a nest, itself included, and the dicts of attributes of containers that have one."""
     found: list[Any] = []
     known = set()
     open_ones: list[Any] = [thing]

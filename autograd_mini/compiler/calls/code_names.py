@@ -1,4 +1,4 @@
-"""What code names: the globals and attributes that it reads."""
+"""The names in code: of the globals and attributes that it reads."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from types import CodeType
 
 
 def _with_inner(code: CodeType) -> list[CodeType]:
-    """Code, and that of the functions within it."""
+    """A code object, and those of all functions defined within it."""
     return [code, *(inner for each in code.co_consts if isinstance(each, CodeType) for inner in _with_inner(each))]
 
 
 def names_in(code: CodeType) -> list[str]:
-    """The globals and attributes that code names, that of the functions within it included."""
+    """The globals and attributes that code, or a function defined within it, names."""
     return [*dict.fromkeys(name for each in _with_inner(code) for name in each.co_names)]
 
 
 def words_in(code: CodeType, pattern: str) -> list[str]:
-    """What may be names in the strings of code, and of the functions within it."""
+    """The words in the string constants of code, inner functions included, that match a pattern and may be names."""
     texts = [text for each in _with_inner(code) for text in each.co_consts if isinstance(text, str)]
     return [word for text in texts for word in findall(pattern, text)]
 
 
 def looked_up(code: CodeType, *operations: str) -> list[str]:
-    """Those names alone that code, and the functions within it, look up so."""
+    """The names that code, inner functions included, looks up by these bytecode operations."""
     instructions = [step for each in _with_inner(code) for step in get_instructions(each)]
     return [*dict.fromkeys(step.argval for step in instructions if step.opname in operations)]

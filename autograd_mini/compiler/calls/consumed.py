@@ -1,5 +1,5 @@
 """What is used up by being read: iterators, generators of random numbers, files, queues. A compiled function would not
-read them again, so one that does is refused."""
+read them again, so a function that reads one is refused."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ RANDOM = (Random, numpy.random.Generator, numpy.random.BitGenerator, numpy.rando
 CONSUMED = (Iterator, IOBase, Queue, SimpleQueue, *RANDOM)
 
 DEEPEST = 8
-"""So deep within each other are iterators looked for. Not tuned."""
+"""Iterators nested more deeply than this are not looked at. Not tuned."""
 
 
 def standing(thing: Any, depth: int = 0) -> Hashable:
-    """What is another one after something of it was used up; of what cannot tell, another one each time.
+    """How far a thing has been read, as a key that differs after more of it was used up.
 
-    Iterators of the user's own class stand where their attributes do. Those that only count mostly make names. Those of
-    itertools cannot tell from Python 3.14 on.
+    For iterators of the user's own classes it is made of their attributes. `itertools.count` always gives the same key,
+    as it mostly makes names. What cannot tell, as the rest of itertools from Python 3.14 on, never gives a key twice.
 
     >>> numbers = iter([1.0, 1.0])
     >>> before = standing(numbers)
@@ -51,7 +51,7 @@ def _standing(thing: Any, depth: int) -> Hashable:
     if isinstance(thing, numpy.flatiter):
         return thing.index
     if isinstance(thing, GeneratorType):
-        frame = thing.gi_frame  # and what is on its stack, as the iterators of its loops
+        frame = thing.gi_frame  # and its stack, with the iterators of its loops
         return frame and (frame.f_lasti, standing(get_referents(thing), depth + 1))
     if isinstance(thing, IOBase):
         return _rest(thing) if thing.readable() and thing.seekable() else None
@@ -59,13 +59,13 @@ def _standing(thing: Any, depth: int) -> Hashable:
     if not (is_iterator or isinstance(thing, RANDOM)):
         return token(thing)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # those of itertools tell it until Python 3.13
+        warnings.simplefilter("ignore", DeprecationWarning)  # from itertools, until Python 3.13
         made = thing.__reduce__()
     return made if isinstance(made, str) else standing(made[1:], depth + 1)
 
 
 def _rest(file: Any) -> int:
-    """How much of a file is still to be read: what is written at its end does not count."""
+    """How much of a file is still to be read; writing at its end leaves this unchanged."""
     here = file.tell()
     rest: int = file.seek(0, SEEK_END) - here
     file.seek(here)

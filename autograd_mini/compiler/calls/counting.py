@@ -12,12 +12,12 @@ from autograd_mini.value import Value
 
 
 class Whole(Value):
-    """An argument that came as an int, or what sums, differences, products and quotients of integers make of some.
+    """An argument given as an int, or an integer computed from such arguments by + - * // % and abs.
 
     Attributes:
         number: the integer.
-        places: where the arguments are.
-        counted: told of these when Python asks for the integer.
+        places: the arguments from which it was computed.
+        counted: called with these places when Python asks for the integer.
     """
 
     __slots__ = ()
@@ -41,14 +41,14 @@ class Whole(Value):
 
 
 def whole(shown: float, number: int, place: Place, counted: Callable[[tuple[Place, ...]], None]) -> Whole:
-    """The integer that came at a place, to be traced at `shown`."""
+    """A leaf for the integer given at a place; the trace computes with `shown` in its stead."""
     node: Any = leaf(shown, Whole)
     node.number, node.places, node.counted = number, (place,), counted
     return node  # type: ignore[no-any-return]
 
 
 def _closed(name: str) -> Callable[..., Any]:
-    """An operator that makes a whole number of whole numbers."""
+    """An operator whose result is a whole number if its operands are."""
     operate, of_integers = getattr(Value, name), getattr(int, name)
 
     def method(self: Whole, *others: Any) -> Any:

@@ -18,11 +18,11 @@ from autograd_mini.value import Value
 
 
 class Eager:
-    """One call of it.
+    """One call of a compiled function in eager mode.
 
     Args:
-        function: what was compiled.
-        name: what messages call it.
+        function: the function that was compiled.
+        name: its name in messages.
         roles: what the arguments are for.
         args: all arguments in order.
     """
@@ -47,14 +47,14 @@ class Eager:
         return self._over_batch(self._of_example, self.reduce)(*self.args)
 
     def derivative(self, operator: Callable[..., Callable[..., Any]]) -> Any:
-        """What `value_and_grad`, `jacobian` or the like makes of the function: over a batch that is not reduced, for
-        each example."""
+        """Apply `value_and_grad`, `jacobian` or the like to the function; to each example by itself, if a batch is not
+        reduced."""
         if self.reduce is None:
             return self._over_batch(operator(self._of_example, self.argnums), None)(*self.args)
         return operator(self._over_batch(self._of_example, self.reduce), self.argnums)(*self.args)
 
     def product(self, operator: Callable[..., Callable[..., Any]], vector: Any) -> Any:
-        """What `hvp`, `jvp` or `vjp` makes of the function and a vector."""
+        """Apply `hvp`, `jvp` or `vjp` to the function and a vector."""
         if self.reduce is not None:
             return operator(self._over_batch(self.function, self.reduce), self.argnums)(*self.args, vector)
         is_tuple = isinstance(self.argnums, tuple) and operator is not vjp
@@ -75,11 +75,11 @@ class Eager:
             self.names += [f"the vector for {self.names[position]}" for position in argnums]
             self.batched += [self.batched[position] for position in argnums]
             return self._over_batch(of_parts, None)(*self.args, *parts)
-        return product(*self.args, vector)  # which says what is wrong with it
+        return product(*self.args, vector)  # which raises the error
 
     @property
     def _of_example(self) -> Callable[..., Any]:
-        """The function; over a batch that is not reduced it gives arrays for lists that an array can hold."""
+        """The function of one example; if a batch is not reduced, its results have arrays for lists that fit in one."""
         if not any(self.batched) or self.reduce is not None or self.as_lists:
             return self.function
 
@@ -91,7 +91,7 @@ class Eager:
         return stacked
 
     def _over_batch(self, function: Callable[..., Any], reduce: str | None) -> Callable[..., Any]:
-        """The function applied to each example, and the results put together."""
+        """A function that applies the given one to each example, and puts the results together."""
         if not any(self.batched):
             return function
 
@@ -101,7 +101,7 @@ class Eager:
             n = arguments.n_examples or 0
             results: list[list[Any]] = []
             structure: Structure | None = None
-            for row in range(max(n, 1)):  # of no example, one of ones tells the structure
+            for row in range(max(n, 1)):  # in place of an empty batch, an example of ones tells the structure
                 found, structure = self._flattened(function(*_example(arguments, row)), structure)
                 results.append(found)
             assert structure is not None
@@ -125,7 +125,7 @@ class Eager:
 
 
 def _example(arguments: Arguments, row: int) -> list[Any]:
-    """The arguments for one example, with integers for those that came as such."""
+    """The arguments for one example, with ints where ints were given."""
     numbers: list[list[Any]] = [array.tolist() for array in arguments.example(row)]
     for slot, given in arguments.integers.items():
         if isinstance(given, dict):

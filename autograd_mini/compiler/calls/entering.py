@@ -1,4 +1,4 @@
-"""The way past all this: how machine code reads arguments of a layout, and makes the results."""
+"""The short way: how machine code reads the arguments of a layout, and builds the results."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from autograd_mini.structures import OTHER, Structure
 
 Leaves = Iterator[tuple[int, range]]
 Source = tuple[str, Sequence[int], tuple[int, ...], bool]
-"""The name of a result, the lanes that a number or an array is, its shape, and whether each example has one."""
+"""Where a number or an array comes from: a result's name, its lanes there, its shape, whether each example has one."""
 
 LASTING = (type(None), str)
 """Things of these types hold no numbers and never change."""
 
 
 class Unknown(Exception):
-    """There is no such way for a layout."""
+    """Machine code cannot read arguments, or build results, of this layout."""
 
 
 def layout_of(
@@ -34,15 +34,15 @@ def layout_of(
     *,
     is_given: bool,
 ) -> Layout:
-    """How arguments are read, and value and gradient are made.
+    """How machine code reads the arguments, and builds value and gradient.
 
     Args:
-        towards: positions of the arguments to differentiate by, and whether the gradient is that of one.
+        towards: positions of the arguments to differentiate by; whether it is one whose gradient is no tuple.
         value: the structure of the value.
         is_given: whether an array of the numbers of the parameters comes after the arguments.
 
     Raises:
-        Unknown: machine code does not know how.
+        Unknown: machine code cannot do that.
     """
     layout = _read(arguments, plan, is_given=is_given)
     lanes = iter(range(value.size))
@@ -76,10 +76,10 @@ def layout_of(
 
 
 def layout_of_entries(arguments: Arguments, plan: Plan, order: Sequence[int]) -> Layout:
-    """How arguments are read, and the entries of a sparse matrix are made, in this order.
+    """How machine code reads the arguments, and builds the array of a sparse matrix's entries in this order.
 
     Raises:
-        Unknown: machine code does not know how.
+        Unknown: machine code cannot do that.
     """
     layout = _read(arguments, plan)
     layout.make("array", picks=[(ENTRIES, place) for place in order], what=(len(order),))
@@ -101,7 +101,7 @@ def _read(arguments: Arguments, plan: Plan, *, is_given: bool = False) -> Layout
 def _read_nest(
     layout: Layout, structure: Structure, at: tuple[int, int], arguments: Arguments, plan: Plan, leaves: Leaves
 ) -> None:
-    """Read an argument, or a part of it; its numbers and arrays come in order."""
+    """Describe how an argument, or a part of it, is read; `leaves` yields its numbers and arrays in order."""
 
     def leaf() -> tuple[tuple[Pack, int], Slot]:
         slot, lanes = next(leaves)
@@ -127,8 +127,8 @@ def _read_nest(
 
 
 def _make(layout: Layout, structure: Structure, source: Callable[[Structure], Source], *, per_example: bool) -> None:
-    """Make a nest, of what stands for each of its numbers and arrays; as the long way gives it: numbers as floats,
-    unless there is one for each example."""
+    """Describe how a nest is built, given the source of each of its numbers and arrays. As on the long way, numbers
+    become floats, unless each example has one."""
     if structure.kind is None or structure.kind_name == "array":
         name, lanes, shape, is_batched = source(structure)
         kind, shape = layout.array(shape, is_batched)

@@ -16,14 +16,14 @@ from autograd_mini.structures import Structure
 
 
 def shaped(rows: Floats, shape: tuple[int, ...], has_batch: bool) -> Any:
-    """[lanes, width] as [width, *shape] or as shape; a number as a float."""
+    """Reshape [lanes, width] to [width, *shape] or, without a batch, to `shape`; a single number becomes a float."""
     if has_batch:
         return numpy.ascontiguousarray(rows.T).reshape(rows.shape[1], *shape)
     return rows[:, 0].reshape(shape) if shape or rows.shape[0] != 1 else float(rows[0, 0])
 
 
 def of_result(structure: Structure, rows: Floats, has_batch: bool) -> Any:
-    """The result of a function with numbers [outputs, width] for Values."""
+    """The result of a function, with the numbers [outputs, width] in place of its Values."""
 
     def array(places: Sequence[int], shape: tuple[int, ...]) -> Any:
         return numpy.asarray(shaped(rows[places[0] : places[-1] + 1] if places else rows[:0], shape, has_batch))
@@ -34,7 +34,7 @@ def of_result(structure: Structure, rows: Floats, has_batch: bool) -> Any:
 
 
 def as_number(result: Any) -> Any:
-    """The number in an array without an axis; any other result itself."""
+    """The number in an array without axes; any other result unchanged."""
     return float(result) if isinstance(result, numpy.ndarray) and not result.shape else result
 
 
@@ -44,9 +44,9 @@ def of_gradient(
     """Derivatives in the structure of some arguments.
 
     Args:
-        is_single: whether they are those of one, not a tuple.
-        counts: what Python counted with; there is no derivative with respect to it, but None.
-        parts: gives those of a slot: of an array the only one, of plain numbers one for each.
+        is_single: whether to return the derivatives of one argument, not a tuple.
+        counts: places of the integers that Python counted with, whose derivatives are None.
+        parts: lists the derivatives of a slot: one for an array, one for each of plain numbers.
     """
     if counts:
         parts = partial(_but_for_counts, arguments, counts, parts)
@@ -61,7 +61,7 @@ def _but_for_counts(arguments: Arguments, counts: Collection[Place], parts: Part
 
 
 def parts_of_rows(rows: Floats, slot: Slot, has_batch: bool) -> list[Any]:
-    """Derivatives [lanes, width] of one number, which get a batch axis where there is one."""
+    """Derivatives [lanes, width] of one number as parts of a slot, with a batch axis if there is a batch."""
     if slot.is_array:
         return [numpy.asarray(shaped(rows, slot.shape, has_batch))]
     if has_batch:
@@ -70,7 +70,7 @@ def parts_of_rows(rows: Floats, slot: Slot, has_batch: bool) -> list[Any]:
 
 
 def parts_of_matrix(rows: Floats, shape: tuple[int, ...], slot: Slot, per_example: bool) -> list[Any]:
-    """Derivatives [results, lanes, width] of an array of this shape; of each example, the batch axis first."""
+    """Derivatives [results, lanes, width] of an array as parts of a slot; the batch axis first if per example."""
     _, lanes, width = rows.shape
     axis = (width,) if slot.batched or per_example else ()
     lead, rest = (axis, ()) if per_example else ((), axis)
@@ -81,10 +81,10 @@ def parts_of_matrix(rows: Floats, shape: tuple[int, ...], slot: Slot, per_exampl
 
 
 class Nests(NamedTuple):
-    """How derivatives become nests; of several numbers they come by slot, [numbers, lanes, width].
+    """Builds nests of derivatives; those of several numbers are given by slot, as arrays [numbers, lanes, width].
 
     Attributes:
-        like_arguments: makes a nest of its parts by slot.
+        like_arguments: builds a nest like the arguments from the parts of each slot.
     """
 
     slots: Sequence[Slot]
@@ -92,8 +92,8 @@ class Nests(NamedTuple):
     like_arguments: Callable[[Parts], Any]
 
     def of_result(self, structure: Structure, rows: Mapping[int, Floats]) -> Any:
-        """The result of a function with a nest of derivatives for each of its numbers, and one of arrays for each
-        array."""
+        """The result of a function, with a nest of derivatives in place of each number, and a nest of arrays in place
+        of each array."""
 
         def some(places: Sequence[int]) -> dict[int, Floats]:
             chosen = slice(places[0], places[-1] + 1) if places else slice(0)
@@ -110,7 +110,7 @@ class Nests(NamedTuple):
         return structure.replaced(iter(range(structure.size)), one, many)
 
     def of_numbers(self, rows: Mapping[int, Floats], shape: tuple[int, ...]) -> list[Any]:
-        """A nest of derivatives for each of so many numbers."""
+        """A nest of derivatives for each number of an array of this shape."""
 
         def parts(row: int, number: int) -> list[Any]:
             slot = self.slots[number]
@@ -119,7 +119,7 @@ class Nests(NamedTuple):
         return [self.like_arguments(partial(parts, row)) for row in range(math.prod(shape))]
 
     def of_array(self, rows: Mapping[int, Floats], shape: tuple[int, ...]) -> list[Any]:
-        """One nest of arrays of derivatives for an array of this shape."""
+        """A list of one nest, whose arrays hold the derivatives of all numbers of an array of this shape."""
 
         def parts(number: int) -> list[Any]:
             return parts_of_matrix(rows[number], shape, self.slots[number], self.per_example)

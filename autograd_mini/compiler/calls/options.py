@@ -16,11 +16,11 @@ Chosen = bool | int | str | Collection[int | str] | None
 
 @dataclass(frozen=True)
 class Options:
-    """Those of `compile`.
+    """The options of `compile`.
 
     Raises:
-        TypeError: one is of another type.
-        ValueError: `reduce` is none of its values, or there is no batch to reduce.
+        TypeError: an option has the wrong type.
+        ValueError: `reduce` is not one of its values, or there is no batch to reduce.
     """
 
     wrt: Chosen
@@ -42,10 +42,10 @@ class Options:
         if self.reduce is not None and self.batch is False:
             raise ValueError(f"reduce={self.reduce!r} needs a batch; name the arguments that carry it in batch=…")
         if not isinstance(self.as_lists, bool):
-            raise TypeError(f"as_lists is True or False, got {brief(self.as_lists)}")
+            raise TypeError(f"as_lists must be True or False, got {brief(self.as_lists)}")
         for name in ("wrt", "batch", "static"):
             chosen = getattr(self, name)
-            if isinstance(chosen, (list, set)):  # which may change, and are no keys
+            if isinstance(chosen, (list, set)):  # which are mutable, and cannot be keys
                 object.__setattr__(self, name, tuple(chosen))
 
 
@@ -60,11 +60,11 @@ class Roles:
     """What the arguments of a call are for.
 
     Attributes:
-        names: what they are called.
-        static: positions of those that belong to the key.
-        batched: which of them carry a batch.
-        wrt: positions of those to differentiate with respect to, and whether the gradient is that of one.
-        floats: positions of those in which integers are numbers like all others.
+        names: the names of all arguments.
+        static: positions of the arguments that are kept whole, as part of the key.
+        batched: for each argument, whether it carries a batch.
+        wrt: positions of those to differentiate with respect to; whether it is one whose gradient is no tuple.
+        floats: positions of the arguments whose integers are numbers like all others.
     """
 
     options: Options
@@ -77,13 +77,13 @@ class Roles:
 
 
 def roles(options: Options, function: str, names: tuple[str, ...], count: int) -> Roles:
-    """Those of so many arguments.
+    """The roles of `count` arguments under some options.
 
     Args:
-        names: of those that have one.
+        names: the names of those that have one.
 
     Raises:
-        ValueError: an option names one that is not there, or two options one that cannot be both.
+        ValueError: an option names an argument that does not exist, or one twice, or one that is static.
     """
     names = (*names, *(f"argument {n}" for n in range(len(names), count)))[:count]
     static = _positions(options.static, "static", names, function, ())
@@ -97,7 +97,7 @@ def roles(options: Options, function: str, names: tuple[str, ...], count: int) -
 def _positions(
     chosen: Chosen, option: str, names: tuple[str, ...], function: str, static: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """The arguments that an option names; if it is for all, all but the static ones."""
+    """The positions of the arguments that an option names; if it names all, of those that are not static."""
     if chosen is True or chosen is None:
         return tuple([position for position in range(len(names)) if position not in static])
     found: list[int] = []
@@ -118,10 +118,10 @@ def _positions(
 def positional(
     function: Callable[..., Any], name: str, args: tuple[Any, ...], keywords: dict[str, Any]
 ) -> tuple[Any, ...]:
-    """All arguments as positional ones.
+    """All arguments of a call, those given by name put in their positions.
 
     Raises:
-        TypeError: the function does not take them so.
+        TypeError: the function does not take these arguments, or not by position.
     """
     if not keywords:
         return args
@@ -130,18 +130,18 @@ def positional(
     except TypeError as error:
         raise TypeError(f"{name}(): {error}") from None
     except ValueError:
-        raise TypeError(f"{name} does not say what its arguments are called; give them by position") from None
+        raise TypeError(f"{name} does not tell the names of its arguments; give them by position") from None
     if arguments.kwargs:
         raise TypeError(
-            f"{name} was given {', '.join(arguments.kwargs)} by name, which it cannot take by position beside the "
+            f"{name} was given {', '.join(arguments.kwargs)} by name, which it cannot take by position with the "
             "others; a compiled function takes positional arguments"
         )
     return arguments.args
 
 
 def argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], int, bool]:
-    """The names of the arguments that may be given by position, how many it takes at least, and whether that is all
-    that it takes, as far as it says."""
+    """The names of a function's positional arguments, how many of them are required, and whether it takes no more than
+    these; ((), 0, False) if it has no signature."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -32,12 +32,12 @@ from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
 MOST_LAYOUTS = 64
-"""So many layouts of arguments and states of what is captured are kept; of more, the least recently used is evicted.
-Not tuned: more would keep the machine code of functions whose arguments vary in length for ever."""
+"""How many combinations of layout and captured state are kept; beyond that, the least recently used is evicted. Not
+tuned: more would keep for ever the machine code of functions whose arguments vary in length."""
 
 MOST_PATHS = 64
-"""So many ways through the branches of a function are kept for one layout of its arguments. Not tuned: each is compiled
-by itself, and six decisions make as many."""
+"""How many paths through the branches of a function are kept for one layout of its arguments. Not tuned: each path is
+compiled by itself, and six decisions make as many."""
 
 Layout = tuple[Any, ...]
 
@@ -58,7 +58,7 @@ class Plans:
         self._warned = False
 
     def known(self, arguments: Arguments) -> list[Plan]:
-        """The plans for such arguments, the latest first."""
+        """The plans that were made for arguments of this layout, the latest first."""
         with self._lock:
             layout = self._layout(arguments)
             plans = self._by_layout.get(layout)
@@ -71,7 +71,7 @@ class Plans:
             return [plan for plan in plans if not plan.trace.counts or plan.suits(arguments)]
 
     def together(self, arguments: Arguments, plans: Sequence[Plan], request: Request) -> Plan | None:
-        """One plan in place of these, if they can be put together, and were the same at the call before."""
+        """One plan in place of these, if they can be joined and the call before had the same ones; else None."""
         with self._lock:
             layout = self._layout(arguments)
             before, made = self._together.get(layout, ((), {}))
@@ -89,8 +89,8 @@ class Plans:
         return None if joined is None else Plan(joined, arguments, reduces=self.reduces, target=self.target)
 
     def _layout(self, arguments: Arguments) -> Layout:
-        """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold
-        no numbers, and what the function and functions among them read from outside."""
+        """What must be the same for a plan to serve a call: how the arguments are nested, the things in them that hold
+        no numbers, and what the function, and functions among the arguments, read from outside."""
         layout = arguments.key(), self.captured.state()
         if not arguments.has_others:
             return layout
@@ -98,7 +98,7 @@ class Plans:
         return *layout, *[(captured, captured.state()) for captured in given]
 
     def _watch(self, function: Callable[..., Any]) -> Captured:
-        """What a function among the arguments reads."""
+        """What a function among the arguments reads from outside."""
         key = Exact(function)
         if key not in self._given:
             self._given[key] = Captured(function, self.target)
@@ -132,7 +132,7 @@ class Plans:
                 return plan
         if len(plans) >= MOST_PATHS:
             raise ValueError(
-                f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
+                f"{self.name} took more than {MOST_PATHS} different paths through its branches, last at "
                 f"{place(first.guards[-1].line)}; use where() or maximum() instead of branches on numbers"
             )
         plan = self._new(arguments, row, first)
@@ -142,13 +142,13 @@ class Plans:
         return plan
 
     def _require_repeatable(self, before: Iterable[tuple[Any, Hashable]]) -> None:
-        """Refuse a function after a run of which something outside stands elsewhere than before: it was used up."""
+        """Refuse a function whose run has used up something outside; `before` says how far that had been read."""
         for thing, then in before:
             if standing(thing) != then:
                 raise ValueError(
                     f"{self.name} reads from a {type(thing).__name__} outside, which gives something else each time, "
-                    "and a compiled function would keep what this run got for ever; read outside, and "
-                    "pass it as an argument"
+                    "and a compiled function would keep what this run got for ever; read it outside, and "
+                    "pass what you get as an argument"
                 )
 
     def _keep(self, plan: Plan, layout: Layout) -> None:
@@ -167,8 +167,8 @@ class Plans:
     def _new(self, arguments: Arguments, row: int, first: Trace) -> Plan:
         """A plan from a trace.
 
-        The function is run once more elsewhere, to find out what it computes by other means than Values; at the
-        same point if other branches are taken there.
+        The function is run once more at another point, or at the same one if others take other branches: a difference
+        shows what it computes by other means than Values.
         """
         second = self._elsewhere(arguments, row, first)
         if [*map(id, first.parameters)] != [*map(id, second.parameters)]:  # the first run made a parameter that stays
@@ -186,7 +186,7 @@ class Plans:
             return Plan(first, arguments, reduces=self.reduces, target=self.target)
 
     def _elsewhere(self, arguments: Arguments, row: int, first: Trace) -> Trace:
-        """A trace at another point; at the same one if near it other branches are taken, or there is an error."""
+        """A trace at another point; at the same one if the function takes other branches, or fails, at all others."""
         middle = (arguments.n_examples or 1) // 2
         for other, shift in ((middle, 1e-3), (row, 1e-3), (row, -1e-3)):
             try:
@@ -198,7 +198,7 @@ class Plans:
         return self._trace(arguments, row, 0.0, first)
 
     def _trace(self, arguments: Arguments, row: int, shift: float, first: Trace | None = None) -> Trace:
-        """A trace at an example of the batch, with its numbers shifted; the first one if it is the same."""
+        """A trace at an example of the batch, with its numbers shifted; `first` if that is the same."""
         with numpy.errstate(all="ignore"):
             numbers = [array * (1.0 + shift) + shift * abs(shift) for array in arguments.example(row)]
         values = [leaves(array.tolist(), Value) for array in numbers]
@@ -234,12 +234,12 @@ class Plans:
 
 
 def _count(arguments: Arguments, counts: dict[Place, int], places: Iterable[Place]) -> None:
-    """Note that Python counts with the whole numbers at these places."""
+    """Record in `counts` that Python counts with the whole numbers at these places."""
     counts |= {each: number for each in places if (number := arguments.integer(*each)) is not None}
 
 
 def _is_own(error: Exception) -> bool:
-    """Whether an error was raised by this package, which says what is wrong in words of its own."""
+    """Whether an error was raised by this package, whose message needs no other words."""
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next

@@ -55,16 +55,16 @@ ASKING = {*EVERYTHING, "hasattr", "getattr", "import_module", "__import__", "Att
 """Code with these names may ask for what is not there, or name it in a string."""
 
 NAMES = r"\A[\w.]+\Z"
-"""Such a string may be a name; code that is text itself holds names anywhere. Words of docstrings are none."""
+"""A string that matches may be a name; prose, as of docstrings, does not. Strings of code hold names anywhere."""
 
 MAKING = {"__init__", "__new__", "__post_init__", "__setattr__"}
-"""Methods of which nothing comes into a function that is given the object, but the class."""
+"""Methods that matter where a function reads a class, which it may call, but not where it reads an object."""
 
 UNCALLED = {"__init_subclass__", "__repr__", "__str__", "__annotate__", "__annotate_func__"}
-"""Those of which nothing comes in either."""
+"""Special methods on whose results no computation is taken to depend."""
 
 MOST_OBJECTS = 20_000
-"""So many functions and objects are looked through."""
+"""How many functions and objects are searched at most."""
 
 LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
 
@@ -73,7 +73,7 @@ Key = tuple[int, str]
 
 
 def searched(function: Callable[..., Any], classes: Iterable[type] = ()) -> Search:
-    """What a function can read, given objects of some classes."""
+    """Search for all that a function can read from outside, given objects of some classes."""
     search = Search()
     while search.reads_more(function, classes):
         search = Search(search.names, search.asked)
@@ -81,13 +81,13 @@ def searched(function: Callable[..., Any], classes: Iterable[type] = ()) -> Sear
 
 
 class Search:
-    """What can be read.
+    """A search for all that a function can read from outside.
 
     Attributes:
-        names: what functions name, which may hand objects to each other.
-        asked: those of these names that may not be there.
-        kept: what was looked at, held so that addresses stay its own.
-        consumed: what is used up by being read.
+        names: what all functions found name; each name is looked for in all objects, as functions may pass these on.
+        asked: names that code may ask for where nothing has them.
+        kept: what was searched, held so that no other object gets its address.
+        consumed: what is used up by being read, by address.
     """
 
     def __init__(self, names: Iterable[str] = (), asked: Iterable[str] = ()) -> None:
@@ -102,8 +102,8 @@ class Search:
         self._later: deque[Callable[[], None]] = deque()
 
     def reads_more(self, function: Any, classes: Iterable[type]) -> bool:
-        """Look through a function; whether there are names that were not known from the start: objects that were
-        looked at before these were found have to be looked at again."""
+        """Search a function; return whether names were found that were not known from the start: then objects that were
+        searched before have to be searched again for these."""
         n_known = len(self.names)
         self.callable(function)
         for each in classes:
@@ -114,7 +114,7 @@ class Search:
         return len(self.names) > n_known or not self.asked <= self._asked_before
 
     def callable(self, function: Any) -> None:
-        """A function, a method, a partial, a wrapper, or an object that can be called."""
+        """Search a function, a method, a partial, a wrapper, or an object that can be called."""
         if isinstance(function, partial | partialmethod):
             self.callable(function.func)
             for name in ("args", "keywords"):
@@ -133,7 +133,7 @@ class Search:
             self._function(type(function).__call__, function)
 
     def _function(self, function: Any, owner: Any) -> None:
-        """A function, when whoever led to it has been looked through: what calls each other may be of any depth."""
+        """Put off the search of a function until that of its caller has ended: chains of calls may have any depth."""
         if isinstance(function, FunctionType) and self._is_new(function, owner):
             self._later.append(partial(self._all_that_it_reads, function, owner))
 
@@ -143,13 +143,13 @@ class Search:
             names += words_in(function.__code__, NAMES if EVERYTHING.isdisjoint(names) else r"\w+")
             self.asked.update(names)
         of_library = is_library(function.__module__)
-        if of_library and "environ" in names:  # as those of `os`
+        if of_library and "environ" in names:  # as functions of `os`
             self._content(os.environ, names)
         if of_library and getattr(sys.modules.get(function.__module__), function.__name__, None) is function:
-            return  # what it holds is the library's
+            return  # what it holds belongs to the library
         if not of_library:
             self.names |= dict.fromkeys(names)
-            self._place(function, "__code__", partial(getattr, function, "__code__"), ())  # as reloading writes it
+            self._place(function, "__code__", partial(getattr, function, "__code__"), ())  # which reloading replaces
             for name in vars(function).keys() & self.names.keys():
                 self._entry(vars(function), name, names)
         for cell in function.__closure__ or ():
@@ -178,11 +178,11 @@ class Search:
             for name in [*looked_up(function.__code__, "IMPORT_NAME"), *self.asked.intersection(names)]:
                 self._content(sys.modules.get(name), names)
             for name in names:
-                if name in TABLE:  # as a method
+                if name in TABLE:  # it may be called as a method
                     self._row(TABLE[name])
 
     def _row(self, row: Primitive) -> None:
-        """A row of the user's, which is compiled by running it."""
+        """Search the functions in a row of the user's own, which is compiled by running them."""
         if is_own(row):
             self.callable(row.base.formula)
             self.callable(row.base.partials)
@@ -200,11 +200,11 @@ class Search:
             self.found[id(holder), name] = read
 
     def _content(self, content: Any, names: Iterable[str]) -> None:
-        """What stands in a place: a function, or an object with attributes of these names."""
+        """Search what stands in a place: a function, or an object for attributes of these names."""
         if isinstance(content, CONSUMED):
             self.consumed[id(content)] = content
         if isinstance(content, NESTS):
-            if (id(content), id(names)) not in self._nests and not are_values(content):  # it may hold itself
+            if (id(content), id(names)) not in self._nests and not are_values(content):  # a nest may hold itself
                 self._nests.add((id(content), id(names)))
                 self.kept += [content, names]
                 for part in [*content, *content.values()] if isinstance(content, MAPPINGS) else [*content]:
@@ -224,7 +224,7 @@ class Search:
                 self._entry(vars(content), name, names)
             self._content(content, names)
         elif isinstance(content, ModuleType):
-            if not is_library(content.__name__):  # it is handed from function to function as objects are
+            if not is_library(content.__name__):  # functions hand it on as they do objects
                 there = set() if _is_installed(content) else {*vars(content), *self._asked_before}
                 for name in dict.fromkeys((*names, *(self.names.keys() & there))):
                     self._attribute(content, name, names)
@@ -248,13 +248,13 @@ class Search:
             self.names |= dict.fromkeys(name for text in texts for name in text.split("."))
         elif hasattr(type(content), "__array__") and not isinstance(content, PLAIN):
             self._place(content, "__array__", Shown(content), names)
-        elif hasattr(type(content), "get_obj"):  # what processes share
+        elif hasattr(type(content), "get_obj"):  # memory that processes share
             self._place(content, "get_obj", content.get_obj, names)
         elif not (isinstance(content, PLAIN) and is_library(type(content).__module__)) or hasattr(content, "__dict__"):
             self._later.append(partial(self._object, content, names))
 
     def _object(self, thing: Any, names: Iterable[str]) -> None:
-        """An object: the attributes of these names, and the methods that nobody names."""
+        """Search an object: its attributes of known names, and its special methods, which no code names."""
         of_library, is_read = is_library(getattr(thing, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
         own = {*thing.__dict__, *self._asked_before} if of_library and hasattr(thing, "__dict__") else set()
         for name in [*self.names.keys() & own] if of_library else [*self.names, *_special(thing)]:
@@ -267,7 +267,7 @@ class Search:
         self.callable(thing)
 
     def _all_attributes(self, thing: Any, names: Iterable[str]) -> None:
-        """All that an object holds, those to come included."""
+        """Search all attributes of an object, and watch its `__dict__` for new ones."""
         entries = getattr(thing, "__dict__", None)
         if isinstance(entries, dict) and self._is_new(thing, "__dict__"):
             self._place(thing, "__dict__", partial(getattr, thing, "__dict__"), names)
@@ -283,7 +283,7 @@ class Search:
             return
         kind = thing if isinstance(thing, type) else type(thing)
         own = declared(kind, name)
-        self._function(getattr(type(own), "__get__", None), own)  # a descriptor's of the user's
+        self._function(getattr(type(own), "__get__", None), own)  # if the user wrote the descriptor
         found = of_class(kind, name, ABSENT)
         if isinstance(found, MemberDescriptorType):
             self._place(thing, name, partial(getattr, thing, name, None), names)
@@ -294,18 +294,18 @@ class Search:
                 if isinstance(entries, dict):
                     self._entry(entries, name, names)
         elif not isinstance(thing, ModuleType) and not is_library(kind.__module__):
-            is_bound = isinstance(found, MethodType)  # each time a new one
+            is_bound = isinstance(found, MethodType)  # a new object at each access
             self._place(kind, name, partial(unbound if is_bound else of_class, kind, name, None), names)
             found = found.fget if isinstance(found, property) else getattr(found, "func", found)
             if isinstance(found, FunctionType):
                 self._function(found, thing)
             for above in kind.__mro__[1:] if "super" in self.names else ():
                 self._attribute(above, name, names)
-            if isinstance(entries, dict) and not name.startswith("__"):  # which may come to hide that of the class
+            if isinstance(entries, dict) and not name.startswith("__"):  # one may come to hide the class's
                 self._entry(entries, name, names)
 
     def _is_new(self, thing: Any, other: Any) -> bool:
-        """Whether it was not looked at together with the other, and there is room for more."""
+        """Whether a thing has not been searched in combination with the other, and there is room for more."""
         key = id(thing), hash(other) if isinstance(other, str) else id(other)
         if key in self._known or self._is_full():
             return False
@@ -318,7 +318,7 @@ class Search:
 
 
 def _special(thing: Any) -> list[str]:
-    """The methods of an object, or of those of a class, that operators call, and nobody by name."""
+    """The special methods of an object, or of a class's objects, which operators call and no code names."""
     is_class = isinstance(thing, type)
     return [
         name
@@ -328,8 +328,8 @@ def _special(thing: Any) -> list[str]:
         if name.startswith("__") and name not in UNCALLED and (is_class or name not in MAKING)
         for method in [getattr(entry, "__func__", entry)]
         if isinstance(method, FunctionType)
-        and (method.__code__.co_filename != "<string>" or name == "__init__")  # dataclasses have others, which compare
-        and not is_library(method.__module__)  # as their __replace__
+        and (method.__code__.co_filename != "<string>" or name == "__init__")  # dataclasses generate others, to compare
+        and not is_library(method.__module__)  # such as __replace__
     ]
 
 
@@ -338,7 +338,7 @@ def is_library(module: Any) -> bool:
 
 
 def _is_installed(module: Any) -> bool:
-    """Whether it is of a package that somebody installed: its objects lead far."""
+    """Whether a module belongs to an installed package, from whose objects a search would lead too far."""
     return "-packages" in (getattr(module, "__file__", None) or "")
 
 

@@ -30,9 +30,9 @@ class Ran:
     """What a call ran: programs of a kind, each for a part of the examples.
 
     Attributes:
-        parameters: those of all parts.
-        whole: the plan that computed all parts together, if there is one. Where it serves more calls, their examples
-            may be parted otherwise.
+        parameters: the parameters of all parts.
+        whole: the plan that computed all parts together, if there is one; at later calls it may divide the examples
+            otherwise.
     """
 
     parts: Sequence[Part]
@@ -42,7 +42,7 @@ class Ran:
 
     @property
     def program(self) -> Program:
-        """That of most examples."""
+        """The program that ran for most examples."""
         plan, _ = max(self.parts, key=lambda part: len(part.rows))
         remarks = ["run scalar by scalar, not pack by pack"] if plan.runs_scalars(self.request) else []
         if len(self.parts) > 1:
@@ -54,7 +54,7 @@ class Serving:
     """The examples of one call, and the plans that serve them.
 
     Args:
-        parameters: numbers in place of those of the Values that the function uses.
+        parameters: numbers to use instead of those in the Values that the function reads from outside.
 
     Attributes:
         ran: what ran last.
@@ -69,7 +69,7 @@ class Serving:
         self.parameters = parameters
 
     def run(self, request: Request, *, scalar: bool = False) -> tuple[Plan, Results]:
-        """The results of the plans that serve the examples, joined; and one of the plans."""
+        """Run the plans that serve the examples; return one of them, and the joined results."""
         known = self.plans.known(self.arguments)
         if not self._has_several:
             return self._at_one_point(known, request, scalar)
@@ -95,8 +95,8 @@ class Serving:
         return parts[0].plan, self.run_parts(parts, request)
 
     def _together(self, known: Sequence[Plan], request: Request) -> tuple[Plan, Results] | None:
-        """The results of plans put together; None if they are not, or where an example takes none of them, or something
-        is tied or not finite: then each has to be looked at by itself."""
+        """The results of several plans joined into one; None if they are not joined, if an example takes none of their
+        paths, or if something is tied or not finite: then each plan has to run by itself."""
         whole = self.plans.together(self.arguments, known, request)
         if whole is None:
             return None
@@ -116,7 +116,7 @@ class Serving:
         return self.arguments.n_examples is not None and self.arguments.n_examples > 1
 
     def _at_one_point(self, known: Sequence[Plan], request: Request, scalar: bool) -> tuple[Plan, Results]:
-        """The results of the plan that holds there; of the trace made there, if there is none."""
+        """The results at a single example, from the plan whose guards hold there, or from a new trace if none do."""
         results: Results | None = None
         for plan in known:
             is_ready = not scalar or plan.is_one_number
@@ -135,10 +135,10 @@ class Serving:
         return plan, results
 
     def _parts(self, known: Sequence[Plan], first: Plan, results: Results | None) -> list[Part]:
-        """Which plan serves which examples, if there are several.
+        """Which plan serves which of several examples.
 
         Args:
-            results: those of the first plan for all of them, if there are.
+            results: the results of the plan `first` for all examples, if it has run.
         """
         n = self.arguments.n_examples or 0
         if not first.trace.guards or (results is not None and _holds(first, results)):
@@ -189,17 +189,17 @@ class Serving:
 
     def _other_way(self, plan: Plan) -> ValueError:
         return ValueError(
-            f"{self.name} branches on numbers at {place(plan.trace.guards[-1].line)}, and takes another way with the "
-            "numbers given in parameters=…; write them into the Values and call it without"
+            f"{self.name} branches on numbers at {place(plan.trace.guards[-1].line)}, and takes another path with the "
+            "numbers given in parameters=…; write them into the Values, and call it without parameters=…"
         )
 
     def _require(self, parts: Sequence[Part], scalar: bool) -> None:
-        """Require results of one structure; if `scalar`, one number; and of parameters that are given, that they lead
-        the same way.
+        """Require that all parts give results of one structure, a single number if `scalar`, and that they use the same
+        Values if parameters are given.
 
         Raises:
-            TypeError: there are several numbers.
-            ValueError: the structures differ within the batch, or the ways.
+            TypeError: a result is not a single number.
+            ValueError: the structures differ within the batch, or the Values.
         """
         first = parts[0].plan.trace.structure
         for plan, rows in parts:
@@ -217,7 +217,7 @@ class Serving:
                 raise self._other_way(plan)
 
     def note(self, parts: Sequence[Part], request: Request, whole: Plan | None = None) -> None:
-        """Keep what ran."""
+        """Record what ran."""
         all_of_them = [plan.trace.parameters for plan, _ in parts]
         parameters = all_of_them[0] if len(parts) == 1 else [*dict.fromkeys(chain.from_iterable(all_of_them))]
         self.ran = Ran(parts, request, parameters, whole)
@@ -229,10 +229,10 @@ class Serving:
         seeds: Sequence[Floats] = (),
         given: tuple[Plan, Results] | None = None,
     ) -> Results:
-        """The results of all parts, joined.
+        """Run all parts; return their joined results.
 
         Args:
-            given: a plan and its results for the whole batch, to be changed.
+            given: a plan and its results for the whole batch, which those of the other parts overwrite.
         """
         self.note(parts, request)
         found = []
@@ -248,7 +248,7 @@ class Serving:
         return found[0] if len(parts) == 1 else self._joined(parts, found)
 
     def _joined(self, parts: Sequence[Part], found: Sequence[Results]) -> Results:
-        """The results of the whole batch: those of each example in its place, the sums added up."""
+        """The results of the whole batch: those of each example are put in its place, sums are added up."""
         per_example = parts[0].plan.per_example
         number_of = {parameter: number for number, parameter in enumerate(self.ran.parameters)}
         value = self._whole([(part.rows, each.value) for part, each in zip(parts, found)], per_example)
@@ -264,7 +264,7 @@ class Serving:
         return Results(value, None, adjoints, entries)
 
     def _whole(self, pieces: Sequence[tuple[Index, Any]], is_each: bool) -> Any:
-        """A result of the whole batch, made of those of some examples."""
+        """Put together a result of the whole batch from those of its parts: in place if `is_each`, else as a sum."""
         n = self.arguments.n_examples or 0
         if not is_each:
             return numpy.sum([piece for _, piece in pieces], axis=0)
@@ -287,7 +287,7 @@ class Serving:
         n: int | None = None,
         settles: bool = True,
     ) -> Results:
-        """The results of one plan for some arguments, whether its guards hold or not; and whether ties are settled."""
+        """Run one plan on some arguments, whether its guards hold or not; settle ties if `settles`."""
         n = n if n is not None else 1 if arguments.n_examples is None else arguments.n_examples
         leaves = dict(zip(plan.inputs, [*arguments.arrays, self._parameters(plan)]))
         try:
@@ -316,12 +316,12 @@ def _holds(plan: Plan, results: Results) -> bool:
 
 
 def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value, int]) -> Floats:
-    """Derivatives with respect to some parameters among those with respect to all."""
+    """Derivatives with respect to some parameters in their rows among all parameters; the other rows are 0."""
     spread = numpy.zeros((len(number_of), rows.shape[1]))
     spread[[number_of[parameter] for parameter in parameters]] = rows
     return spread
 
 
 def _same(ones: Sequence[Value], others: Sequence[Value]) -> bool:
-    """Whether they are the same Values."""
+    """Whether two sequences hold the same Values, by identity."""
     return ones is others or (len(ones) == len(others) and all(map(is_, ones, others)))

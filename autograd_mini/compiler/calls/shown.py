@@ -1,4 +1,4 @@
-"""What stands in places that only show it: in classes, variables of a context, caches, arrays of other libraries."""
+"""Reads what does not simply stand in a place: in classes, context variables, caches, arrays of other libraries."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from autograd_mini.compiler.ir.keys import token
 def is_wrapper(thing: Any) -> bool:
     try:
         return hasattr(thing, "__wrapped__")
-    except Exception:  # its own `__getattr__` knows only what it names
+    except Exception:  # its own `__getattr__` may raise anything
         return False
 
 
 def declared(kind: type, name: str, default: Any = None) -> Any:
-    """What a class, or one above it, holds by a name: of a descriptor itself."""
+    """What a class, or one that it inherits from, holds under a name; a descriptor is returned itself."""
     return next((vars(each)[name] for each in kind.__mro__ if name in vars(each)), default)
 
 
 def of_class(kind: type, name: str, default: Any) -> Any:
-    """What a class has by a name; of a descriptor that is for objects alone, itself."""
+    """An attribute of a class; a descriptor that works for objects alone is returned itself."""
     try:
         return getattr(kind, name)
     except Exception:
@@ -31,7 +31,7 @@ def of_class(kind: type, name: str, default: Any) -> Any:
 
 
 def unbound(kind: type, name: str, default: Any) -> Any:
-    """The function of a method of a class."""
+    """An attribute of a class, with its function in place of a bound method."""
     found = of_class(kind, name, default)
     return getattr(found, "__func__", found)
 
@@ -44,7 +44,7 @@ def value_of(variable: ContextVar[Any]) -> Any:
 
 
 class Shown:
-    """The numbers of an array of another library, one array as long as they are the same."""
+    """Reads an array of another library: returns the same copy as long as its numbers are the same."""
 
     def __init__(self, thing: Any) -> None:
         self._thing = thing
@@ -53,7 +53,7 @@ class Shown:
     def __call__(self) -> Any:
         try:
             now = numpy.asarray(self._thing)
-        except Exception:  # that library's own
+        except Exception:  # whatever that library raises
             return self._thing
         if self._then is None or token(now) != token(self._then):
             self._then = now.copy()
@@ -61,7 +61,7 @@ class Shown:
 
 
 class Cleared:
-    """One thing as long as a cache of results keeps what it has: they may be those of numbers before these."""
+    """Reads a cache of results: returns the same object until it is cleared, as it may hold results of old numbers."""
 
     def __init__(self, cache: Any) -> None:
         self._cache = cache

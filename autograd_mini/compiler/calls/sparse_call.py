@@ -37,14 +37,14 @@ def sparse_matrix(call: Call, kind: Kind) -> Any:
 
 
 def _nonzeros(call: Call, kind: Kind, part: Part, pattern: Pattern, is_whole: bool) -> Floats:
-    """The entries of some examples."""
+    """The entries of the matrices of one part's examples."""
     arguments = call.arguments if is_whole else call.arguments.part(part.rows)
     entries = call.serving.run_plan(part.plan, Request(kind, call.wrt), arguments).entries
     return numpy.zeros((pattern.columns.size, 1)) if entries is None else entries
 
 
 def sparsity(call: Call, kind: Kind) -> Any:
-    """The pattern of a sparse matrix, that of all examples together."""
+    """The sparsity pattern, as a matrix of bools; over a batch, the union of the patterns of all examples."""
     scipy_sparse()
     found = [(pattern, numpy.ones(pattern.columns.size)) for _, pattern in _patterns(call, kind)]
     whole, _ = united([(replace(pattern, order=None), ones) for pattern, ones in found])
@@ -53,7 +53,7 @@ def sparsity(call: Call, kind: Kind) -> Any:
 
 
 def _patterns(call: Call, kind: Kind) -> list[tuple[Part, Pattern]]:
-    """Which plan serves which examples, and its pattern."""
+    """The parts of the batch, each with the sparsity pattern of its plan."""
     is_hessian = kind == Kind.SPARSE_HESSIAN
     if call.reduce is not None and any(call.arguments.slots[number].batched for number in call.wrt):
         raise ValueError(
@@ -73,7 +73,7 @@ def _patterns(call: Call, kind: Kind) -> list[tuple[Part, Pattern]]:
 
 
 def jacobian_of(call: Call) -> Any:
-    """The Jacobian; that of several numbers with respect to one without a batch is a column of local derivatives."""
+    """The Jacobian; a single column, without a batch, is computed as a sparse matrix from local derivatives."""
     positions, is_single = call.roles.wrt
     parts = call.serving.parts()
     plan = parts[0].plan

@@ -42,12 +42,12 @@ def split(
     trace: Callable[[int], Plan],
     first: Plan | None = None,
 ) -> list[Part]:
-    """The parts of a batch of n examples, in the order of their first ones.
+    """The parts of a batch of n examples, ordered by their first examples.
 
     Args:
-        known: the plans there are.
-        decide: how far some of the examples agree with a plan.
-        trace: the plan of the path that the function itself takes at an example; it may be a new one.
+        known: the plans that exist.
+        decide: tells how many decisions of a plan some of the examples share.
+        trace: returns the plan of the path that the function itself takes at an example; it may be a new one.
         first: the plan to ask first, if it is among them.
     """
     plans = [*known]
@@ -74,7 +74,7 @@ def split(
             found = places if len(rows) == n else rows[places]
             if stop == len(expected):
                 served.setdefault(plan, []).append(found)
-            elif stop < len(path):  # the plan decides otherwise what another decided before
+            elif stop < len(path):  # the plan takes an earlier decision otherwise
                 groups.append(_Group(found, path, []))
             else:
                 taken = [*expected[:stop], not expected[stop]]
@@ -86,13 +86,13 @@ def split(
 
 
 def in_parts(plans: Sequence[Plan], taken: Agreements) -> list[Part]:
-    """The parts of a batch whose examples take these of the plans, counted from 1, in the order of their first ones."""
+    """The parts of a batch, given which plan, counted from 1, each example takes; ordered by their first examples."""
     parts = [Part(plans[number - 1], rows) for number, rows in _by_number(taken)]
     return sorted(parts, key=lambda part: int(part.rows[0]))
 
 
 def _by_number(agreements: Agreements) -> Iterator[tuple[int, Index]]:
-    """For each number that is among them, its places, in ascending order."""
+    """Yield each number that occurs, in ascending order, and the places where it does."""
     order = numpy.argsort(agreements, kind="stable")
     counts = numpy.bincount(agreements)
     ends = numpy.cumsum(counts)

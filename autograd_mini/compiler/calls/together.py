@@ -1,5 +1,5 @@
-"""Several paths as one program: it computes what each of them gives, what is alike once, and for each example chooses
-what the path gives of which all decisions come out as in its trace."""
+"""Several paths as one program: it computes the results of every path, what they share only once, and chooses for each
+example the results of the path whose decisions all come out as in its trace."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _where, _equal = TABLE["where"], TABLE.auxiliary["equal"]
 
 
 class Joint(Plan):
-    """Plans in one, for one request. Its value has a number more, the last: which of the plans an example takes, the
-    first of them being 1; 0 if none. Its one decision is whether there is one.
+    """Several plans joined into one, for one request. Its value has one more number at the end: which plan an example
+    takes, counted from 1, or 0 if none. Its only decision is whether there is one.
 
     Each plan's numbers are computed as it computes them alone, so that an example has the same bits.
 
     Raises:
-        NotImplementedError: it cannot be, or would not pay.
+        NotImplementedError: the plans cannot be joined, or it would not pay.
     """
 
     def __init__(self, plans: Sequence[Plan], arguments: Arguments, request: Request) -> None:
@@ -53,7 +53,7 @@ class Joint(Plan):
 
 
 def _together(programs: Sequence[ScalarProgram], plans: Sequence[Plan]) -> ScalarProgram:
-    """One program in place of several."""
+    """One program that computes several, and chooses among their results; see `Joint`."""
     first = programs[0]
     start = first_computed(first.scalars)
     growing = _Shared(first.scalars[:start])
@@ -78,7 +78,7 @@ def _together(programs: Sequence[ScalarProgram], plans: Sequence[Plan]) -> Scala
     ]
 
     def chosen(numbers: Sequence[int], otherwise: int) -> int:
-        """Of these that of the path which is taken."""
+        """Choose, of one number for each path, that of the path which is taken."""
         pairs = [*zip(truths, numbers)]
         return reduce(
             lambda rest, pair: rest if rest == pair[1] else growing.apply(_where, *pair, rest), pairs[::-1], otherwise
@@ -96,7 +96,7 @@ def _together(programs: Sequence[ScalarProgram], plans: Sequence[Plan]) -> Scala
 
 
 class _Shared(Growing):
-    """Scalars that grow by those of several programs; what is alike is there once."""
+    """The scalars of several programs, added one after the other; what they share is there once."""
 
     def once(self, scalar: Scalar, place: Callable[[int], int]) -> int:
         if isinstance(scalar, Number):

@@ -1,4 +1,4 @@
-"""What a function reads from outside, at one time; and whether it is still the same."""
+"""A snapshot of what a function reads from outside, and whether it is still true."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from autograd_mini.compiler.run.watch import Place, Watch
 
 
 class State:
-    """What stood in the places when the state had this number, and copies of the containers there.
+    """What stood in the watched places when the state had this number, and copies of the containers there.
 
     Args:
-        containers: with the number of the place where each was found.
+        containers: the containers, each after the index of the place where it was found.
     """
 
     number: int
@@ -39,25 +39,25 @@ class State:
 
     @cached_property
     def watch(self) -> Watch:
-        """The same for machine code."""
+        """The same snapshot, for machine code to compare."""
         lists = [(each, things) for _, each, (_, things) in self._copies if isinstance(each, list)]
         others = [partial(_is_unchanged, each, then) for _, each, then in self._copies if not isinstance(each, list)]
         return Watch.of([*zip(self.places, self.held), *((other, True) for other in others)], lists)
 
     def is_same(self) -> bool:
-        """Whether the same things stand there, and hold the same."""
+        """Whether the same things still stand in the places, with the same contents."""
         if self._told is not None or not self.places:
             return self._told is None or self._told()
         return not self.changed(read(self.places))
 
     def changed(self, now: Sequence[Any]) -> set[int]:
-        """The places where something else stands now, or holds something else."""
+        """The indices of the places where something else stands now, or where the contents have changed."""
         replaced = {place for place, (thing, held) in enumerate(zip(now, self.held)) if thing is not held}
         return replaced | {place for place, each, then in self._copies if not _is_unchanged(each, then)}
 
 
 def read(places: Collection[Place]) -> list[Any]:
-    """What stands there; None in empty cells."""
+    """What stands in the places; None for empty closure cells."""
     try:
         return [place() for place in places]
     except ValueError:
@@ -84,6 +84,6 @@ def _content(container: Any) -> tuple[Any, list[Any]]:
 
 
 def _is_unchanged(container: Any, then: tuple[Any, list[Any]]) -> bool:
-    """Whether a container holds what it did."""
+    """Whether a container still holds what it did then."""
     numbers, things = _content(container)
     return bool(numbers == then[0] and len(things) == len(then[1]) and all(map(is_, things, then[1])))

@@ -1,4 +1,4 @@
-"""Machine code kept on disk, as LLVM gives it to linkers.
+"""Machine code kept on disk, as object files of LLVM.
 
 Whoever writes to the folder decides what runs: what a file holds is run as it is. It is trusted by ownership alone: the
 folder and the file belong to this user, and nobody else may write to them; where there are no such owners (Windows),
@@ -18,14 +18,14 @@ from autograd_mini.files import write_whole
 
 HEADER = "# autograd_mini machine code"
 FORM = 3
-"""Counts the changes of what stands in these files."""
+"""The version of the format of these files."""
 
 
 class CodeCache:
     """Machine code in a folder, which is made if it is not there.
 
     Raises:
-        OSError: it cannot be made, or others may write to it.
+        OSError: the folder cannot be made, or others may write to it.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -44,7 +44,7 @@ class CodeCache:
             )
 
     def get(self, text: str) -> bytes | None:
-        """The code of a module; None if there is none that is whole and this user's own."""
+        """The code kept for a module; None if there is none, or it is damaged, or not this user's own."""
         path = self._path(text)
         try:
             first, _, code = (path.read_bytes() if _is_own(path) else b"").partition(b"\n")
@@ -53,7 +53,7 @@ class CodeCache:
         return code if first == _header(code) else None
 
     def put(self, text: str, code: bytes) -> None:
-        """Keep the code of a module; if there is no room for it, it is made again next time."""
+        """Keep the code of a module; if it cannot be written, it is made again next time."""
         with contextlib.suppress(OSError):
             write_whole(self._path(text), _header(code) + b"\n" + code)
             self._path(text).chmod(0o600)

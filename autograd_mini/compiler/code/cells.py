@@ -19,17 +19,17 @@ from autograd_mini.primitives import Part, Primitive
 from autograd_mini.primitives.symbols import Number, lasting_formula
 
 EMISSIONS: dict[Primitive, Callable[..., Any]] = {}
-"""What writes the primitives that are not written in others, on cells; `machine_rows` fills it. They stand in it by
-themselves: a user's own of the same name is another."""
+"""For each primitive that is not defined by others, the function that writes its code on cells; `machine_rows` fills
+it. Keys are primitives, not names: a user's own of the same name is another."""
 
 PURE = " nounwind willreturn memory(none)"
-"""What LLVM is told of functions, so that it calls them once for the same numbers."""
+"""Attributes of functions that let LLVM call one only once for the same numbers."""
 
 
 class Assembly(Function):
     """The text of a function of numbers `width` at a time; it gives LLVM no licence to change a result.
 
-    `is_exact` tells whether all results are rounded as IEEE 754 has it: they are not of functions of a library.
+    `is_exact` tells whether all results are rounded as IEEE 754 requires; those of library functions are not.
     """
 
     def __init__(self, width: int) -> None:
@@ -41,12 +41,12 @@ class Assembly(Function):
         self._known: dict[str, Cell] = {}
 
     def begin(self, block: str) -> None:
-        """The block that the next lines belong to, in which registers of other blocks may be unknown."""
+        """Begin a block, in which registers of other blocks may be undefined."""
         super().begin(block)
         self._known.clear()
 
     def define(self, text: str) -> Cell:
-        """The register that holds what `text` computes, which is computed once, unless it is read from memory."""
+        """The register that holds what `text` computes; equal texts share one, unless they read from memory."""
         if text not in self._known or text.startswith("load"):
             self._known[text] = Cell(self, self.let(text))
         return self._known[text]
@@ -61,14 +61,14 @@ class Assembly(Function):
         return Cell(self, self.filled("double", number, self.width))
 
     def apply(self, function: str, *args: Cell) -> Cell:
-        """A function of doubles, known by the name that the caller gives it for this width."""
+        """Call a function of doubles, by the symbol that LLVM knows it by for this width."""
         types = ", ".join([self.type] * len(args))
         self.declarations.add(f"declare {self.type} @{function}({types}){PURE}")
         return self.define(f"call {self.type} @{function}({', '.join(f'{self.type} {arg.name}' for arg in args)})")
 
     def libm(self, function: str, *args: Cell) -> Cell:
-        """A function of libm by one and the same code for every width: of whole registers where there is such a
-        function, of one number too, or number by number."""
+        """Call a function of libm, by the same code for every width: by the vector function of whole registers if there
+        is one, even for a single number, or else number by number."""
         self.is_exact = False
         width = host_width()
         symbol = None if function in elementary.OF_ANGLES else vector_name(function, width, len(args))
@@ -80,7 +80,7 @@ class Assembly(Function):
         return self.apply(symbol, *args) if width == self.width else self.in_parts(symbol, width, args)
 
     def in_parts(self, function: str, width: int, args: Sequence[Cell]) -> Cell:
-        """A call for so many numbers of the register after the others; for fewer, with the first ones again."""
+        """Call a function of `width` numbers for each part of a register; a short one is filled with its first ones."""
         part = Assembly(width).type
         signature = f"{part} @{function}({', '.join([part] * len(args))})"
         self.declarations.add(f"declare {signature}{PURE}")
@@ -93,14 +93,14 @@ class Assembly(Function):
         return Cell(self, self.register(found[: self.width]))
 
     def _numbers(self, register: str, width: int) -> list[str]:
-        """Those that a register of some width holds."""
+        """The numbers in a register of some width."""
         if width == 1:
             return [register]
         lanes = range(width)
         return [self.define(f"extractelement <{width} x double> {register}, i32 {lane}").name for lane in lanes]
 
     def register(self, numbers: Sequence[str]) -> str:
-        """A register that holds these."""
+        """A register that holds these numbers."""
         if len(numbers) == 1:
             return numbers[0]
         register = "poison"
@@ -110,7 +110,7 @@ class Assembly(Function):
         return register
 
     def across(self, register: str) -> str:
-        """The sum of a register's numbers, half and half."""
+        """The sum of a register's numbers, of one half plus the other until a single number is left."""
         width = self.width
         while width > 1:
             kind, half = f"<{width} x double>", width // 2
@@ -138,7 +138,7 @@ class Assembly(Function):
         return self.define(f"select {self.truth} {condition}, {self.type} {x.name}, {self.type} {y.name}")
 
     def written_out(self, function: str, x: Cell) -> Cell:
-        """A function of our own where it stands, so that it shares its parts with others."""
+        """A function of our own, written inline, so that it shares its parts with others."""
         return elementary.WRITTEN_OUT[function](x)
 
     def power_of_two(self, exponent: Cell) -> Cell:
@@ -163,7 +163,7 @@ class Cell(Number):
         self.assembly: Assembly = assembly
         self.name: str = name
         self.constant: float | None = constant
-        self.condition: str | None = None  # of which this is 1 or 0
+        self.condition: str | None = None  # the condition for which this is 1 or 0
         self.negative_of: Cell | None = None
 
     def compare(self, how: str, other: Any) -> str:
@@ -176,10 +176,10 @@ class Cell(Number):
 
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        """What computes a primitive on cells and numbers; a tuple for a selector of several results.
+        """Apply a primitive to cells and numbers; a selector of several results gives a tuple.
 
         Raises:
-            NotImplementedError: there is no emission for it.
+            NotImplementedError: there is no machine code for it.
         """
         if isinstance(primitive, Part):
             return primitive.whole(*args)[primitive.part]
@@ -211,7 +211,7 @@ def own_function(name: str, width: int) -> str | None:
 
 
 def _leave_large_angles(assembly: Assembly, name: str, x: Cell) -> None:
-    """Where any number is too large, or inf or nan, take those from libm; the others are as they are without it."""
+    """Write the branch that takes from libm what is too large, inf or nan; the other numbers are not changed by it."""
     is_small = every = abs(x).compare("olt", elementary.LARGEST_ANGLE)
     if assembly.width > 1:
         every = assembly.call("i1", f"llvm.vector.reduce.and.v{assembly.width}i1", f"{assembly.truth} {is_small}")

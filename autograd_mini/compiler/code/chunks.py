@@ -55,17 +55,17 @@ class Chunks:
 
     Args:
         sequence: the operations.
-        row_of: the rows of scalars that stand in memory before, or have to be put there.
-        kept: scalars that must stay in memory, or be put there.
+        row_of: the rows of scalars that are in memory beforehand, or have to be written there.
+        kept: scalars that must stay in memory, or be written there.
         largest: the size of a chunk.
         where_few_cross: cut where few results are still needed, not where the digest alone says.
-        n_uniform: the first so many rows hold one number for all columns.
-        n_arrays: so many rows, those included, are not within the block of columns.
+        n_uniform: how many rows, the first ones, hold one number for all columns.
+        n_arrays: how many rows, those included, are not within the memory of a block.
 
     Attributes:
         forms: the different forms.
-        row_of: the rows of all scalars that stand, or stood, in memory.
-        n_rows: rows in all.
+        row_of: the rows of all scalars that are, or were, in memory.
+        n_rows: how many rows there are.
     """
 
     n_rows: int
@@ -95,8 +95,8 @@ class Chunks:
         self._take(sequence, cut, bounds, rows.tolist(), ends, kinds.tobytes())
 
     def _rows(self, cut: _Cut, n_chunks: int) -> tuple[Index, list[int]]:
-        """The rows that the chunks read and then write, one chunk after the other, and where those of each end. Those
-        that are read for the last time are free from the next chunk on."""
+        """The rows that each chunk reads and then writes, chunk after chunk, and where those of each end. A row that is
+        read for the last time is free from the next chunk on."""
         row_of = self.row_of
         is_fresh = row_of[cut.written] < 0
         fresh, fresh_ends = cut.written[is_fresh], _ends(cut.chunk_of_written[is_fresh], n_chunks)
@@ -126,7 +126,7 @@ class Chunks:
         ends: list[int],
         kinds: bytes,
     ) -> None:
-        """Make the chunks, of which those that are alike share a form."""
+        """Make the chunks; those that are alike share a form."""
         form_of: dict[Any, int] = {}
         n_chunks = len(bounds)
         heads, operands, writes = (each.astype(numpy.int32) for each in (sequence.heads, cut.operands, cut.writes))
@@ -158,11 +158,11 @@ class _Cut:
     """What each chunk reads and writes, chunk by chunk.
 
     Attributes:
-        n_numbers: so long is a table of all scalars and rows, of which those counted from the end come last.
+        n_numbers: the length of a table of all scalars and, last, of rows counted from the end.
         operands: for all that is read, what stands for it in a `Form`.
-        outside: what chunks read that they do not compute, each once, and all that those read that are alone.
+        outside: what each chunk reads and does not compute, each once; all that a chunk reads that is alone.
         is_freed: which of these nothing reads afterwards.
-        written: what chunks compute that others read, and all that those compute that are alone.
+        written: what each chunk computes and others read; all that a chunk computes that is alone.
         writes: the places of these among the results of their chunk.
     """
 
@@ -195,7 +195,7 @@ class _Cut:
 
 
 def _ends(chunk_of: Index, n_chunks: int) -> list[int]:
-    """Of what belongs to chunks, where that of each ends, one after the other."""
+    """Where the items of each chunk end in a list that is ordered by chunks, given the chunk of each item."""
     return numpy.bincount(chunk_of, minlength=n_chunks).cumsum().tolist()  # type: ignore[no-any-return]
 
 
@@ -203,14 +203,14 @@ def _last(sequence: Listing, kept: Sequence[int]) -> Index:
     """For each scalar the last operation that reads it: -1 if there is none, one after all for those that are kept."""
     numbers, results = sequence.reads.numbers, sequence.results.numbers
     most = max(numbers.max(initial=0), results.max(initial=0), *kept)
-    last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)  # those counted from the end come last
+    last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)  # rows counted from the end come last
     last[numbers] = sequence.reads.owners
     last[kept] = len(sequence)
     return last
 
 
 def _crossing(sequence: Listing, last: Index) -> list[int]:
-    """How many results of operations before each are read by it or later ones, without those that are kept anyway."""
+    """For each operation, how many earlier results it or a later one reads, without those that are kept anyway."""
     n, starts, stops = len(sequence), sequence.results.owners, last[sequence.results.numbers]
     crosses = (starts < stops) & (stops < n)
     begun, ended = (numpy.bincount(each[crosses] + 1, minlength=n + 1) for each in (starts, stops))
@@ -218,8 +218,8 @@ def _crossing(sequence: Listing, last: Index) -> list[int]:
 
 
 def _bounds(sequence: Listing, largest: int, crossing: Sequence[int] | None) -> Iterator[tuple[int, int]]:
-    """The bounds of the chunks: where few results cross them, and of such places where the digest is smallest; and
-    before what is large, or alone."""
+    """The bounds of the chunks: where the fewest results cross and, of such places, where the digest is smallest; and
+    before operations that are large, or alone."""
     sizes = sequence.sizes.tolist()
     pairs = numpy.column_stack([sequence.heads, sequence.sizes - ALONE])
     kinds, firsts = alike(pairs)

@@ -18,13 +18,13 @@ class ColumnScalars(Lowered):
     """Scalars for the rows of packs in columns.
 
     Args:
-        at: the places of lanes of a pack in the memory.
-        constants: what packs hold that never change.
+        at: gives the places in the memory of lanes of a pack.
+        constants: the numbers of packs that never change.
 
     Attributes:
         of: the scalar of each row of a pack.
         totals: what each column adds to sums over all columns, as signs and factors.
-        uniform, arrays: where the numbers of inputs are, those that are the same for all columns and others.
+        uniform, arrays: where the inputs are: those that are the same for all columns, and the others.
         gathered: the places of the numbers of each row that is gathered.
     """
 
@@ -51,7 +51,7 @@ class ColumnScalars(Lowered):
             ]
 
     def _taken(self, pack: Pack) -> list[int]:
-        """The scalars of its rows."""
+        """Add the scalars of a pack's rows; return their numbers."""
         operation, n_rows = pack.operation, len(self._columns.places[pack].lanes)
         if isinstance(operation, Sum):
             rows = self._columns.rows(pack)
@@ -61,7 +61,7 @@ class ColumnScalars(Lowered):
         return self.lowered(operation, slots, n_rows)
 
     def _sums(self, flat: Flat, rows: Rows, count: int, from_zero: bool = False) -> list[Terms]:
-        """Those of so many rows."""
+        """The sums of so many rows."""
         found = [Terms(from_zero=from_zero) for _ in range(count)]
         places = zip(rows.row.tolist(), rows.segment.tolist(), rows.sign.tolist(), rows.a, rows.b)
         for row, number, sign, a, b in places:

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from autograd_mini.compiler.code.cells import Cell
 
 LOG_2 = 0.6931471803691238, 1.9082149292705877e-10
-"""In two parts: n times the first is exact for the whole numbers n that occur."""
+"""log 2 in two parts: n times the first is exact for the whole numbers n that occur."""
 
 EXP = (
     0.5000000000000001, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062, 0.0013888888917213717,
     0.00019841269863053618, 2.4801521295954376e-05, 2.7557268459997064e-06, 2.7620088445409746e-07,
     2.510038549551032e-08,
 )  # fmt: skip
-"""Of (exp(r) - 1 - r)/r² for |r| ≤ ½·log 2, interpolated at Chebyshev nodes; it errs by 2e-17 of exp(r)."""
+"""Coefficients of (exp(r) - 1 - r)/r² for |r| ≤ ½·log 2, interpolated at Chebyshev nodes, off by 2e-17 of exp(r)."""
 
 
 def exp(x: Cell) -> Cell:
@@ -46,7 +46,7 @@ def sech(x: Cell) -> Cell:
 
 
 def _decay(x: Cell) -> tuple[Cell, Cell]:
-    """exp(-|x|) - 1 and exp(-|x|), of which neither is made of the other: one of them would cancel."""
+    """exp(-|x|) - 1 and exp(-|x|); neither is computed from the other, which would cancel digits."""
     size = abs(x)
     n, rest = _reduced(-size.where("ogt", 746.0, 746.0, size))
     half = x.assembly.intrinsic("floor", n * 0.5)
@@ -65,7 +65,7 @@ def _reduced(x: Cell) -> tuple[Cell, Cell]:
 
 
 def _polynomial(x: Cell, coefficients: Sequence[float]) -> Cell:
-    """By Estrin's scheme, in which few steps wait for others; the coefficient of the lowest power comes first."""
+    """A polynomial by Estrin's scheme, in which few steps wait for others; lowest powers come first."""
     terms: list[Any] = list(coefficients)
     while len(terms) > 1:
         pairs = [_fma(x, high, low) for low, high in zip(terms[::2], terms[1::2])]
@@ -75,14 +75,14 @@ def _polynomial(x: Cell, coefficients: Sequence[float]) -> Cell:
 
 
 HALF_PI = (1.570796325802803, 9.920935791635221e-10, 5.17018297889025e-19, 2.9038559739793605e-28)
-"""In four parts: n times each but the last is exact for whole numbers n below 2²²."""
+"""½π in four parts: n times each but the last is exact for whole numbers n below 2²²."""
 
 LARGEST_ANGLE = 2.0**22
-"""Of larger ones, and of inf and nan, sin and cos are left to libm."""
+"""sin and cos of larger angles, and of inf and nan, are left to libm."""
 
 SIN = tuple([(-1.0) ** k / math.factorial(2 * k + 1) for k in range(1, 9)])
 COS = tuple([(-1.0) ** k / math.factorial(2 * k) for k in range(2, 10)])
-"""Of (sin(r) - r)/r³ and (cos(r) - 1 + ½r²)/r⁴ in r²; for |r| ≤ ¼π what is left out is below 1e-19."""
+"""Coefficients of (sin(r) - r)/r³ and (cos(r) - 1 + ½r²)/r⁴ in r²; for |r| ≤ ¼π the terms left out are below 1e-19."""
 
 
 def sin(x: Cell) -> Cell:
@@ -107,13 +107,13 @@ def _of_angle(x: Cell, quarter: float) -> Cell:
     cosine = one + (((1.0 - one) - half) + _fma(square * square, _polynomial(square, COS), -(r * low)))
     turns = (n + quarter) * 0.25
     turn: Cell = turns - x.assembly.intrinsic("floor", turns)  # 0, ¼, ½ or ¾
-    sine = x.where("oeq", 0.0, x, sine)  # with its sign
+    sine = x.where("oeq", 0.0, x, sine)  # keeps the sign of 0
     out = turn.where("oeq", 0.0, sine, turn.where("oeq", 0.5, -sine, cosine))
     return turn.where("oeq", 0.75, -cosine, out)
 
 
 def _sum(x: Cell, y: Cell) -> tuple[Cell, Cell]:
-    """x + y and its rounding error: Knuth's."""
+    """x + y and its rounding error, by Knuth's algorithm."""
     out = x + y
     part = out - x
     return out, (x - (out - part)) + (y - part)

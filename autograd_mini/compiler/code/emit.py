@@ -15,12 +15,12 @@ from autograd_mini.compiler.code.repeating import Turns
 from autograd_mini.compiler.ir.scalars import Number
 
 Product = tuple[float, Sequence[Any]]
-"""A sign and one or two factors."""
+"""A product: its sign, and one or two factors."""
 
 
 def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
     """The function of a chunk: `p` points to the rows it reads and then to those it writes. It works on the columns
-    from `b` to `e`, which are the first of a block.
+    from `b`, where the memory of a block begins, to `e`.
     """
     head = heads[form.steps[0][0]]
     if isinstance(head, Matrix):
@@ -46,8 +46,8 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
 
 
 def write_turns(form: Form, head: Turns, width: int) -> str:
-    """The function of a loop. Its pointers are to what it is given and then to what it gives; of what has a row for
-    each step they come one after the other."""
+    """The function of a loop. Its pointers are to the rows it reads and then to those it writes; what has a row for
+    each step has these one after the other."""
     asm = Assembly(width)
     rows = Rows(asm, form.kinds)
 
@@ -60,7 +60,7 @@ def write_turns(form: Form, head: Turns, width: int) -> str:
 
 
 def turns(asm: Assembly, head: Turns, steps: int | str, rows: Rows) -> None:
-    """Write a loop for some columns; `rows` are those of the first step, and find the others by the number of it."""
+    """Write a loop for some columns; `rows` are those of the first step, and find those of another by its number."""
     still = {number: rows.read(row) for number, row in head.still}
     moving = dict(head.moving)
     first = [asm.number(0.0) if row is None else rows.read(row) for _, _, row, _ in head.carried]
@@ -89,7 +89,7 @@ def turns(asm: Assembly, head: Turns, steps: int | str, rows: Rows) -> None:
 
 
 def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
-    """The results of an operation of these operands."""
+    """The results of an operation on these operands."""
     rest = iter(cells)
     assert not isinstance(head, Matrix | Outer | Turns)
     if isinstance(head, Sum):
@@ -109,7 +109,7 @@ def _operand(literal: Literal, cells: Any) -> Any:
 
 
 def total(assembly: Assembly, products: Sequence[Product], from_zero: bool) -> Cell:
-    """Their sum, one after the other."""
+    """The sum of products, added one after the other."""
     out: Any = assembly.number(0.0) if from_zero or not products else None
     for sign, factors in products:
         x = assembly.cell(factors[0])

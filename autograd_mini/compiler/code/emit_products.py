@@ -1,7 +1,7 @@
-"""Matrix products and sums over the columns as functions in LLVM's language; their sums stand in registers.
+"""Matrix products and sums over the columns as functions in LLVM's language; their sums stay in registers.
 
-Sums over the columns stay apart by the places that columns have in a register, and by groups of columns, so that they
-are the same whatever threads there are; who reads them adds them up.
+Sums over the columns are kept apart by place in a register and by group of columns, so that they do not depend on the
+number of threads; whoever reads them adds them up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from autograd_mini.compiler.code.register_products import Matrix, Outer
 HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
 
 At = Sequence[tuple[int, int]] | Mapping[int, tuple[int, int]]
-"""Where rows are that lie at fixed distances: by which pointer each of them is found, and how far behind it."""
+"""Where rows at fixed distances are: for each row, the pointer by which it is found, and how far behind it."""
 
 
 class Rows:
@@ -26,7 +26,7 @@ class Rows:
 
     Args:
         kinds: where each of them is.
-        at: if it is given, all pointers are read before any column is looked at.
+        at: where rows at fixed distances are; if given, all pointers are loaded before the loop over the columns.
     """
 
     def __init__(self, asm: Assembly, kinds: Sequence[int] | Mapping[int, int], at: At = ()) -> None:
@@ -56,7 +56,7 @@ class Rows:
         return self._found[row]
 
     def read_further(self, row: int, further: str | None = None) -> Cell:
-        """The row that comes so many, a number known only then, after one of the same kind."""
+        """Read the row that comes `further` rows, a number known at run time, after one of the same kind."""
         asm, place = self._asm, self._place(row, further)
         if self._kinds[row] == UNIFORM:
             return asm.spread(asm.load("double", place))
@@ -76,7 +76,7 @@ def write_matrix(form: Form, head: Matrix, width: int) -> str:
     weights = asm.load("ptr", "%p")
 
     def add_factor(run: _Run, k: str, *names: str) -> list[str]:
-        """The sums with a factor more."""
+        """The sums with one more factor."""
         number = asm.let(f"mul i64 {asm.let(f'add i64 {k}, {run.number}')}, {head.n_rows}")
         at = asm.at("double", weights, number)
         each = [asm.spread(asm.load("double", at, lane)) for lane in lanes]
@@ -104,8 +104,8 @@ def write_matrix(form: Form, head: Matrix, width: int) -> str:
 
 
 class _Run(NamedTuple):
-    """Factors one after the other that are alike: their sign and where they are; the number of the first of them and
-    its row."""
+    """Consecutive factors that are alike: their sign, the kind of their rows, the number and row of the first one, and
+    how many there are."""
 
     sign: float
     kind: int | None
@@ -125,8 +125,8 @@ def _runs(form: Form, head: Matrix) -> Iterator[_Run]:
 
 
 class _Columns:
-    """The columns of a block of which sums are made. Of columns that do not begin where a register does, the last ones
-    with some before them, only those count that fill none; and none that are not there.
+    """The columns of a block that are summed. Where the last columns are computed with as many before them as fill a
+    register, only those count that do not fill one by themselves; columns beyond the last one never count.
 
     The first pointer is to four sizes: the columns that fill registers, all columns, the columns of a group, and the
     numbers of all its sums.
@@ -144,12 +144,12 @@ class _Columns:
         self._offset = asm.let(f"mul i64 {asm.let(f'udiv i64 %b, {group}')}, {self._size}")
 
     def place(self, row: str | int) -> str:
-        """Where a sum stands; it has a number for each place in a register."""
+        """The address of a sum, which has a number for each place in a register."""
         return self.asm.at("double", self.asm.load("ptr", "%p", row), self._offset)
 
     def each(self, totals: Sequence[str], add: Callable[..., Sequence[str]]) -> Sequence[str]:
-        """What a loop over the columns makes of totals: `add` is given the columns from which on numbers are, which of
-        them count, None for all, and the totals so far."""
+        """Loop over the columns, and return the totals after it: `add` is given the first column of a register, which
+        of its columns count, or None for all, and the totals so far."""
         asm = self.asm
 
         def turn(counts: bool) -> Callable[..., Sequence[str]]:
@@ -182,7 +182,7 @@ def write_outer(form: Form, head: Outer, width: int) -> str:
     totals: Sequence[str] = [asm.load(asm.type, place) for place in places]
 
     def terms(first: int) -> Callable[..., Sequence[str]]:
-        """What adds terms whose factors are in rows of the same kinds, the first of them from a row on."""
+        """The turn of a loop over terms whose factors are in rows of the same kinds, beginning with the row `first`."""
 
         def one(k: str, *totals: str) -> Sequence[str]:
             further = asm.let(f"mul i64 {k}, {size}")
@@ -211,7 +211,7 @@ def write_outer(form: Form, head: Outer, width: int) -> str:
 
 
 def add_up(width: int) -> str:
-    """The text of what adds up sums: what groups of columns gave, and the places that columns have in a register."""
+    """The text of a function that adds up each sum over all groups of columns and all places in a register."""
     asm = Assembly(width)
 
     def one(number: str) -> None:

@@ -1,4 +1,4 @@
-"""From LLVM's language to machine code; the same text is compiled once, and freed with the last that holds its code."""
+"""From LLVM's language to machine code; equal texts are compiled once, and freed with the last holder of their code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autograd_mini.compiler.code.libraries import binding, host
 from autograd_mini.compiler.code.loops import Function
 
 RECENT = 32
-"""So many modules are held for a while after they were compiled, for those who compile the same again."""
+"""How many modules, the last that were compiled, are held in case the same text is compiled again."""
 
 
 class _Function:
@@ -28,7 +28,7 @@ class _Function:
 
 
 class Code(tuple[int, ...]):
-    """The addresses of functions, which are good as long as this is held."""
+    """The addresses of functions, valid as long as this is held."""
 
     functions: list[_Function]
 
@@ -46,7 +46,7 @@ _lock = threading.Lock()
 
 
 def call_all(function: Function, pointers: str, lo: str, hi: str) -> None:
-    """Write the calls of the %count functions of %bodies, each given its part of the pointers and the columns."""
+    """Write calls of the %count functions in %bodies, each with its part of the pointers and the columns lo to hi."""
 
     def one(k: str) -> None:
         body, start = function.load("ptr", "%bodies", k), function.load("i64", "%starts", k)
@@ -56,8 +56,8 @@ def call_all(function: Function, pointers: str, lo: str, hi: str) -> None:
 
 
 def _drive() -> str:
-    """The text of what runs the bodies of a kernel, one after the other, on each block of `step` of the columns from
-    lo to hi, and then on those from `more` to `end`, if that is more than hi."""
+    """The text of a function that runs the bodies of a kernel, one after the other, on each block of `step` columns
+    from lo to hi, and then on the columns from `more` to `end` if `end` is more than hi."""
     function = Function()
 
     def block(start: str) -> None:
@@ -75,8 +75,8 @@ def _drive() -> str:
 
 
 def _point() -> str:
-    """The text of what writes pointers to rows of arrays into a table: for each of `count` rows its place in the
-    table, its array and its number, and for each array where it begins and how many bytes there are from row to row.
+    """The text of a function that writes pointers to rows of arrays into a table. For each of `count` rows it is given
+    the place in the table, the array and the row's number; for each array, its address and the bytes from row to row.
     """
     function = Function()
     point_to(function, "%table", "%rows", "%count", "%arrays")
@@ -84,7 +84,7 @@ def _point() -> str:
 
 
 def point_to(function: Function, table: str, rows: str, count: str, arrays: str) -> None:
-    """Write what `_point` says."""
+    """Write the loop that puts pointers to rows of arrays into a table, as `_point` says."""
 
     def one(k: str) -> None:
         place, array, number = function.record(rows, "iii", k)
@@ -106,8 +106,8 @@ def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cach
     """The addresses of the functions `@BODY` of these texts.
 
     Args:
-        effort: 1 for loops around loops and what calls Python; 0 for straight lines and loops around them, which are
-            compiled several times as fast so, to code that is as good only there.
+        effort: 1 for loops around loops and what calls Python; 0 for straight lines and loops around them: that
+            compiles several times as fast, and to equally good code for these alone.
         keep: never free them.
         cache: where machine code is kept on disk.
     """
@@ -127,7 +127,7 @@ def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cach
 
 
 def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_Function]:
-    """LLVM's own optimiser is left out: what the emissions write leaves it nothing to gain."""
+    """Compile texts, without LLVM's own optimiser, for which the texts that are written here leave nothing to gain."""
     llvm = binding()
     _, processor, features = host()
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=processor, features=features, opt=effort)
@@ -148,7 +148,7 @@ def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_F
 
 
 def _joined(texts: list[str], names: list[str]) -> str:
-    """All functions in one text."""
+    """Join functions into one text, under these names."""
     lines: dict[str, None] = {}  # functions may declare the same ones
     for name, text in zip(names, texts):
         declarations = [line for line in text.splitlines() if line.startswith("declare")]

@@ -1,7 +1,7 @@
-"""Expand: rows of users that are written in operators and primitives become what they compute.
+"""Expand: users' own rows that are written in operators and primitives become what they compute.
 
-That is done last, when all derivatives are there: they come from the rules of such rows, not from what they compute.
-Other rows without a form of their own are written out with them, so that all share what is the same.
+This is done after differentiation, since derivatives come from the rules of such rows, not from what they compute.
+Other rows without a form of their own are written out with them, so that equal parts are shared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autograd_mini.primitives.symbols import Formula, formula_of, is_own
 
 
 class Formulas:
-    """The formulas of rows without a form, as they are now: what the functions of users read may change."""
+    """The formulas of rows without a form of their own, as they are now: what users' functions read may change."""
 
     def __init__(self, used: set[tuple[Primitive, int]]) -> None:
         self._found: dict[tuple[Primitive, int], Formula | None] = {}
@@ -36,7 +36,7 @@ class Formulas:
         return self._found[key]
 
     def written(self, apply: Callable[..., Any], primitive: Primitive, *args: Any) -> Any:
-        """What a primitive makes of numbers and what else stands for numbers, by `apply` where there is no formula."""
+        """Apply a primitive to numbers and what stands for numbers: by its formula or, if it has none, by `apply`."""
         if all(isinstance(arg, float) for arg in args):
             return primitive(*args)
         formula = self(primitive, len(args))
@@ -44,7 +44,7 @@ class Formulas:
 
 
 def expanded(program: Program) -> Program:
-    """The program with rows written out; equal operations are one."""
+    """The program with rows written out; equal operations become one."""
     operations = [pack.operation for pack in program.packs]
     formulas = Formulas({(each.primitive, len(each.args)) for each in operations if type(each) is Apply})
     if not formulas.are_needed:
@@ -54,7 +54,7 @@ def expanded(program: Program) -> Program:
 
 
 class _ExpandedPacks(Builder):
-    """Packs, written out."""
+    """Builds packs with rows written out."""
 
     def __init__(self, formulas: Formulas) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class _ExpandedPacks(Builder):
 
 
 def _without_sign(x: Argument) -> Argument:
-    """That of which it is the negative, if it is one: the absolute value is the same."""
+    """The operand of a negation, which has the same absolute value; any other argument itself."""
     operation = x.pack.operation if isinstance(x, Reference) and x.is_whole else None
     return operation.args[0] if isinstance(operation, Apply) and operation.primitive is TABLE["neg"] else x
 
@@ -87,7 +87,7 @@ def _without_sign(x: Argument) -> Argument:
 def expanded_scalars(
     scalars: Sequence[Scalar], used: set[tuple[Primitive, int]]
 ) -> tuple[list[Scalar], list[int]] | None:
-    """The same of a list of scalars, and where each of the old ones is in it; None if there is nothing to do.
+    """The scalars with rows written out, and where each of the old ones is among them; None if there is nothing to do.
 
     Args:
         used: the primitives applied, and to how many scalars.
@@ -105,7 +105,7 @@ class _ExpandedScalars(Growing):
     """A list of scalars, written out.
 
     Attributes:
-        place: where those taken so far are in it.
+        place: where each scalar taken so far is in it.
     """
 
     def __init__(self, formulas: Formulas) -> None:

@@ -1,5 +1,5 @@
-"""The texts of what goes on between kernels in one memory: numbers are gathered, sums are computed term by term, and a
-kernel is run on all its columns."""
+"""The texts of functions that work on one memory: they gather numbers, compute sums term by term, or run a kernel on
+all its columns."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.code.loops import Function
 
 HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
-"""As bodies of kernels have it; here %p are words, and the columns are not looked at."""
+"""The signature of the bodies of kernels; here %p points to words, and the columns are not used."""
 
 SECOND, LOW, SIGN = 32, 2**32 - 1, -(2**63)
-"""A term is a word: the place of its first factor in the low half, that of its second one from this bit on; the last
-bit is its sign."""
+"""A term is a word: the place of its first factor in the low half, that of its second one from bit SECOND on; the
+highest bit is its sign."""
 
 
 def _copy() -> str:
@@ -36,17 +36,17 @@ def _run() -> str:
 
 
 COPY = _copy()
-"""Numbers from places in a memory, one after the other: to where, the memory, the places, and how many they are."""
+"""Copies numbers from scattered places: its words are where they go, a memory, the places, and how many they are."""
 
 RUN = _run()
-"""A kernel: what `engine.DRIVE` is, and what that takes."""
+"""Runs a kernel: its words are the address of `engine.DRIVE`, and the arguments of that."""
 
 
 def terms(width: int, factors: int) -> str:
-    """The text of Σ ±x·y, or Σ ±x, of `width` lanes at a time, from a zero of one sign.
+    """The text of a function that computes Σ ±x·y, or Σ ±x, for `width` lanes at a time, beginning with a zero.
 
     Its words are where sums go, a memory, the terms, where those of each register begin, how many registers there are,
-    and the zero.
+    and the zero, as its sign matters.
     """
     asm = Assembly(width)
     to, numbers, words, starts, count, zero = asm.record("%p", "ppppii")
@@ -85,21 +85,21 @@ def terms(width: int, factors: int) -> str:
 
 
 SIDE_BY_SIDE, ALL_ALIKE = 1, 0
-"""How far apart the numbers are that a register is filled with."""
+"""The distance between the numbers that fill a register."""
 
 REGISTERS = 4
-"""So many are computed at a time, as none waits for the others."""
+"""How many registers are computed at a time, as none waits for the others."""
 
 
 def regular_terms(width: int, steps: tuple[int, ...], n_terms: int, sign: float, *, across: bool, fused: bool) -> str:
-    """The text of Σ x·y, or Σ x, for registers of lanes whose factors are side by side, or all alike, as `steps` say.
+    """The text of a function for Σ x·y, or Σ x; `steps` say whether a register's factors are side by side or all alike.
 
-    Its words are a memory, the terms, a word each, those of some registers one after the other, the places where
-    sums go, how many registers there are, and the zero.
+    Its words are a memory, the terms, interleaved for `REGISTERS` registers at a time, the places where sums go, how
+    many registers there are, and the zero.
 
     Args:
         n_terms: how many terms each register has.
-        sign: that of all terms.
+        sign: the sign of all terms.
         across: whether a register's numbers are added up to one sum.
     """
     asm = Assembly(width)

@@ -13,11 +13,11 @@ from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms, alive
 from autograd_mini.compiler.partition import CHUNK, MOST_CODE, MOST_LITERALS
 
 UNIFORM, SCRATCH, SUMS, SIZES = -1, -2, -3, -4
-"""In place of an array: what is the same for all columns, the memory of a block of columns, the sums over its columns,
-and what these need to know."""
+"""In place of an array's number: numbers that are the same for all columns, the memory of a block of columns, the sums
+over the columns, and the sizes that these sums need to know."""
 
 Place = tuple[int, int]
-"""The number of an array, and a row of it."""
+"""Where a row is: the number of an array, and the row there."""
 
 
 @dataclass
@@ -26,12 +26,12 @@ class Kernel:
     then those of the memory of a block; last the sums over all columns, from the last one on, and their sizes.
 
     Attributes:
-        constants: the first numbers that are the same for all columns.
-        uniform: the places of the others.
-        n_weights: so many of these, the last ones, have to be side by side.
-        arrays: those of the rows of arrays.
+        constants: the first of the numbers that are the same for all columns.
+        uniform: the places of the others of these.
+        n_weights: how many of `uniform`, the last ones, have to be side by side.
+        arrays: the places of the rows of arrays.
         n_sums: how many sums there are.
-        kept: rows of a block that are there at its end.
+        kept: rows of a block that still hold their scalars at its end.
     """
 
     heads: list[Head]
@@ -60,7 +60,7 @@ class Kernel:
         return turns + sum(len(chunk.rows) for chunk in self.chunks)
 
     def places(self) -> list[Place]:
-        """Where each row is."""
+        """The place of each row, in the order of rows."""
         uniform = [(UNIFORM, row) for row in range(self.n_uniform)]
         sums = [(SUMS, number) for number in reversed(range(self.n_sums))]
         return [*uniform, *self.arrays, *((SCRATCH, row) for row in range(self.n_scratch)), *sums, (SIZES, 0)]
@@ -76,11 +76,11 @@ def kernel_of(
     by_demand: bool,
     kept: Sequence[int] | None = None,
 ) -> Kernel:
-    """The kernel that computes scalars, none of which is an input or a number.
+    """The kernel that computes some scalars: results, sums and kept ones, none of which is an input or a number.
 
     Args:
         uniform: inputs that are the same for all columns, and their places.
-        arrays: those that are not.
+        arrays: inputs that differ from column to column, and their places.
         results: scalars with a number for each column, and where these go.
         sums: scalars that are summed over the columns.
         by_demand: compute each scalar when another first needs it, not in the order of the scalars.
@@ -125,7 +125,7 @@ def kernel_of(
 
 
 def _summed(scalars: Sequence[Scalar], sums: Sequence[int], results: Mapping[int, Place]) -> list[OuterScalars]:
-    """Sums over the columns, as outer products."""
+    """The outer products that compute sums over the columns."""
     if not sums:
         return []
     wanted = [*sums, *results]

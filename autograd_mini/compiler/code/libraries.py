@@ -19,10 +19,10 @@ LIBM: dict[str, tuple[str, ...]] = {
     "darwin": ("libSystem.B.dylib",),
     "win32": ("ucrtbase", "msvcrt"),
 }
-"""Where the elementary functions of C are, by platform; elsewhere, and in other C libraries, they are looked for."""
+"""The libraries that hold C's elementary functions, by platform; on others, the system is asked where they are."""
 
 OLDEST = (16, 0, 0)
-"""The first version of LLVM that knows how functions are declared here; llvmlite 0.44 brings 15, 0.45 brings 20."""
+"""The first version of LLVM that can read the declarations written here; llvmlite 0.44 brings 15, 0.45 brings 20."""
 
 
 @cache

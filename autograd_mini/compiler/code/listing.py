@@ -1,4 +1,4 @@
-"""Many operations as columns of numbers: what is done for each of them is done for all at once."""
+"""Many operations as columns of numbers, so that each step of work is done for all of them at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ALONE = -1
 
 
 class Operation(NamedTuple):
-    """What gives some scalars: `head` by number, and the scalars it reads, or rows, counted from the end of all.
+    """Computes some scalars: it has the number of a head, and reads scalars or, by negative numbers, rows from the end.
 
-    Of the size `ALONE` it is a chunk by itself, which is given all that it reads in order.
+    If its size is `ALONE`, it is a chunk by itself, which is given all that it reads in order.
     """
 
     results: tuple[int, ...]
@@ -26,7 +26,7 @@ class Operation(NamedTuple):
 
 
 class Lists:
-    """Lists of numbers, one after the other."""
+    """Lists of numbers, stored one after the other."""
 
     __slots__ = ("lengths", "numbers")
 
@@ -45,7 +45,7 @@ class Lists:
 
     @property
     def starts(self) -> Index:
-        """Where each begins, and where all end."""
+        """Where each list begins, and where the last one ends."""
         return numpy.append(0, self.lengths.cumsum())
 
     @property
@@ -54,18 +54,18 @@ class Lists:
         return numpy.repeat(numpy.arange(len(self.lengths)), self.lengths)
 
     def at(self, places: Any) -> Lists:
-        """Those at some places."""
+        """The lists at some places."""
         lengths = self.lengths[places]
         shifts = self.starts[places] - (lengths.cumsum() - lengths)
         return Lists(lengths, self.numbers[numpy.repeat(shifts, lengths) + numpy.arange(lengths.sum())])
 
     def only(self, are_wanted: Any) -> Lists:
-        """The same of those numbers that are wanted."""
+        """The lists without the numbers that are not wanted."""
         before = numpy.append(0, are_wanted.cumsum())
         return Lists(numpy.diff(before[self.starts]), self.numbers[are_wanted])
 
     def after(self, places: Index, numbers: Index) -> Lists:
-        """The same, with a number more at the beginning of those at some places."""
+        """The lists, with one more number in front of those at some places."""
         lengths = self.lengths.copy()
         lengths[places] += 1
         return Lists(lengths, numpy.insert(self.numbers, self.starts[places], numbers))
@@ -99,7 +99,7 @@ class Listing:
         )
 
     def at(self, places: Any) -> Listing:
-        """Those at some places."""
+        """The operations at some places."""
         return Listing(self.results.at(places), self.heads[places], self.reads.at(places), self.sizes[places])
 
     def __len__(self) -> int:
@@ -110,7 +110,7 @@ class Listing:
 
 
 def alike(table: Any) -> tuple[Index, Index]:
-    """Which rows of a table of numbers from 0 on are equal: the kind of each, and for each kind the first such row."""
+    """Group equal rows of a table of numbers from 0 on: the kind of each row, and the first row of each kind."""
     kinds, n_kinds = numpy.zeros(len(table), numpy.int64), min(1, len(table))
     for column in table.T:
         if n_kinds and (column != column[0]).any():
@@ -120,14 +120,14 @@ def alike(table: Any) -> tuple[Index, Index]:
 
 
 def first_of_each(kinds: Index, n_kinds: int) -> Index:
-    """Where each kind comes first; after all those that are there, if it does not."""
+    """Where each kind occurs first; `len(kinds)` if it does not."""
     firsts = numpy.full(n_kinds, len(kinds))
-    firsts[kinds[::-1]] = numpy.arange(len(kinds))[::-1]  # of several, the last one written stays
+    firsts[kinds[::-1]] = numpy.arange(len(kinds))[::-1]  # a kind's first place is written last
     return firsts
 
 
 def _numbered(numbers: Index, n_values: int) -> tuple[Index, int]:
-    """Numbers below `n_values` by others without gaps, and how many differ."""
+    """Renumber numbers below `n_values` without gaps, in the same order; also return how many differ."""
     if n_values > 8 * len(numbers) + 4096:
         found, numbers = numpy.unique(numbers, return_inverse=True)
         return numbers, len(found)

@@ -27,13 +27,13 @@ class Function:
         self.lines.append("  " + text)
 
     def let(self, text: str) -> str:
-        """A new name for what `text` computes."""
+        """Write a line that gives what `text` computes a new name; return the name."""
         name = self.name()
         self.line(f"{name} = {text}")
         return name
 
     def begin(self, block: str) -> None:
-        """The block that the next lines belong to."""
+        """Begin a block, to which the next lines belong."""
         self.lines.append(f"{block}:")
         self.block = block
 
@@ -42,14 +42,14 @@ class Function:
         return base if index == 0 else self.let(f"getelementptr {kind}, ptr {base}, i64 {index}")
 
     def load(self, kind: str, base: str, index: str | int = 0) -> str:
-        """An element of an array."""
+        """Load an element of an array."""
         return self.let(f"load {kind}, ptr {self.at(kind, base, index)}, align 8")
 
     def store(self, kind: str, number: str, base: str, index: str | int = 0) -> None:
         self.line(f"store {kind} {number}, ptr {self.at(kind, base, index)}, align 8")
 
     def record(self, table: str, kinds: str, number: str | int = 0) -> list[str]:
-        """The words of a record of a table, each a pointer (p) or a count (i)."""
+        """Load the words of a record of a table, each a pointer (p) or a count (i)."""
         start = table if number == 0 else self.at("i64", table, self.let(f"mul i64 {number}, {len(kinds)}"))
         return [self.load("ptr" if kind == "p" else "i64", start, place) for place, kind in enumerate(kinds)]
 
@@ -63,13 +63,13 @@ class Function:
         )
 
     def call(self, kind: str, function: str, *args: str) -> str:
-        """The result of a function; `args` are given with their types."""
+        """Call a function; return the name of its result. `args` are preceded by their types."""
         types = ", ".join(arg.rpartition(" ")[0] for arg in args)
         self.declarations.add(f"declare {kind} @{function}({types})")
         return self.let(f"call {kind} @{function}({', '.join(args)})")
 
     def unless(self, truth: str, block: str) -> None:
-        """Go on elsewhere unless it is true."""
+        """Branch to a block unless the truth is 1."""
         self._count += 1
         onward = f"on{self._count}"
         self.line(f"br i1 {truth}, label %{onward}, label %{block}")
@@ -86,7 +86,7 @@ class Function:
         """A loop over the numbers from `start` up to `stop`, maybe none.
 
         Args:
-            body: writes one turn, given the number and what is carried; gives what the next turn is handed.
+            body: writes one turn, given the number and what is carried; returns what the next turn is handed.
 
         Returns:
             What is carried, after the last turn.
@@ -114,7 +114,7 @@ class Function:
         ]
 
     def each(self, stop: str | int, do: Callable[[str], object], start: str | int = 0, step: str | int = 1) -> None:
-        """A loop that carries nothing."""
+        """Write a loop that carries nothing."""
 
         def turn(number: str) -> Sequence[str]:
             do(number)
@@ -123,6 +123,6 @@ class Function:
         self.loop(start, stop, turn, step=step)
 
     def text(self, head: str, *last: str) -> str:
-        """All of it, with the head of its definition."""
+        """The whole text, with the head of its definition."""
         lines = [f"define {head} {{", "entry:", *self.lines, *[f"  {line}" for line in last], "}"]
         return "\n".join([*lines, *sorted(self.declarations)])

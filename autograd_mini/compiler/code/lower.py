@@ -42,10 +42,10 @@ def lower(
     Args:
         packs: in program order; those that do not vary are sums over the columns.
         outputs: those of them that something else needs.
-        checked: those of which it tells whether they are finite: then the first sum over its columns is 0.
+        checked: those that the kernel checks: the first sum over its columns is 0 if all of these are finite.
         varying: packs whose numbers differ from column to column.
         numbers: what constant packs hold.
-        place: the numbers of arrays.
+        place: the number of each pack's array.
     """
     lanes = _Lanes(numbers)
     for pack in packs:
@@ -67,16 +67,16 @@ class Lowered(Growing):
     """Scalars for packs.
 
     Args:
-        constants: what packs hold that never change.
+        constants: the numbers of packs that never change.
     """
 
     def __init__(self, constants: Mapping[Pack, Floats]) -> None:
         super().__init__()
-        self.number(1.0)  # it is the first, ONE
+        self.number(1.0)  # the first scalar, ONE
         self._constants = constants
 
     def lowered(self, operation: Operation, slots: Iterable[Sequence[int]], count: int) -> list[int]:
-        """The scalars of so many lanes, given those of what they are made of, one after the other."""
+        """Add the scalars of `count` lanes, given the scalars of each operand in turn; return their numbers."""
         if isinstance(operation, Vector):
             found = [self.vector(operation.function, each, operation.empty) for each in zip(*slots)]
             return [number for component in zip(*found) for number in component]
@@ -87,7 +87,7 @@ class Lowered(Growing):
         return [self.add(Application(operation.primitive, each)) for each in zip(*slots)]
 
     def known(self, pack: Pack, lanes: Index) -> int | None:
-        """The scalar of these lanes if they are one constant."""
+        """The scalar of lanes that all hold the same constant; None for any others."""
         held = self._constants.get(pack)
         if held is None or len({*held[lanes].view("int64").tolist()}) != 1:
             return None
@@ -98,8 +98,8 @@ class _Lanes(Lowered):
     """Scalars for the lanes of packs.
 
     Attributes:
-        of: those of the lanes of packs that are computed here.
-        outside: those of other lanes.
+        of: the scalars of the lanes of packs that are computed here.
+        outside: the scalars of other lanes.
     """
 
     def __init__(self, constants: Mapping[Pack, Floats]) -> None:
@@ -117,7 +117,7 @@ class _Lanes(Lowered):
             self.of[pack] = self.lowered(operation, slots, pack.lanes)
 
     def check(self, number: int, before: list[int]) -> int:
-        """x - x, which is 0 or nan, added to what was checked before."""
+        """Add x - x, which is 0 or nan, to what was checked before."""
         xs = [*before, number, number]
         return self.add(Terms([1.0] * len(before) + [1.0, -1.0], xs, [ONE] * len(xs)))
 

@@ -1,4 +1,4 @@
-"""The machine code of primitives that are not written in others: as many rows as `numpy_rows` has in NumPy.
+"""The machine code of primitives that are not defined by others, as `numpy_rows` has the NumPy form of primitives.
 
 Functions of whole vectors take a list of cells: n operands, one or n results.
 """
@@ -41,7 +41,7 @@ def _product(x: Cell, y: Cell) -> Cell:
 
 
 def _quotient(x: Cell, y: Cell) -> Cell:
-    """By a power of two as a product, which takes less time and rounds the same number."""
+    """x/y; by a power of two as a product, which takes less time and rounds the same number."""
     if y.constant is not None and abs(frexp(y.constant)[0]) == 0.5 and 2.0**-1022 <= abs(y.constant) <= 2.0**1022:
         return _product(x, y.assembly.number(1.0 / y.constant))
     return x.assembly.operate("fdiv", x, y)
@@ -68,7 +68,7 @@ def _where(condition: Cell, x: Cell, y: Cell) -> Cell:
 
 
 def largest(x: Cell, y: Cell) -> Cell:
-    """The first that is larger; nan if any is."""
+    """The larger of two numbers, the first if they are equal; nan if either is."""
     return _or_nan(x, y, x.where("olt", y, y, x))
 
 
@@ -77,7 +77,7 @@ def smallest(x: Cell, y: Cell) -> Cell:
 
 
 def _or_nan(x: Cell, y: Cell, chosen: Cell) -> Cell:
-    """What was chosen by a comparison that gives x where there is a nan."""
+    """What a comparison has chosen, or nan if x or y is; where one is, it must have chosen x."""
     is_number = y.constant is not None and not isnan(y.constant)
     return chosen if is_number else x.assembly.select(x.compare("uno", y), x + y, chosen)
 
@@ -96,7 +96,7 @@ def _finite(x: Cell, then: Any, otherwise: Any) -> Cell:
 
 
 def _ldexp(x: Cell, exponent: Cell) -> Cell:
-    """By factors of which at most one rounds."""
+    """x·2ⁿ, by factors of which at most one rounds."""
     n = TABLE["trunc"](exponent)
     n = n.where("ogt", 2200.0, 2200.0, n.where("olt", -2200.0, -2200.0, n))  # all is 0 or infinite there
     out = x
@@ -109,7 +109,7 @@ def _ldexp(x: Cell, exponent: Cell) -> Cell:
 
 
 def _first_equal(out: Cell, *xs: Cell) -> tuple[Cell, ...]:
-    """1 for the first that is `out`, nan being nan."""
+    """1 for the first of xs that is `out`, where nan is nan; 0 for the others."""
     assembly = out.assembly
     taken: Any = 0.0
     found = []
@@ -138,7 +138,7 @@ def _norm(*xs: Cell) -> Cell:
 
 
 def _powers(xs: Sequence[Cell]) -> tuple[Cell, list[Cell]]:
-    """The largest, and exp(x - largest) of each."""
+    """The largest number, and exp(x - largest) of each."""
     top = reduce(largest, xs)
     return top, [TABLE["exp"](x - top) for x in xs]
 
@@ -170,7 +170,7 @@ def _log_softmax(xs: Sequence[Cell], empty: float) -> list[Cell]:
 
 
 def _sum_of_others(xs: Sequence[Cell], empty: float) -> list[Cell]:
-    """By running sums from both ends."""
+    """For each number the sum of the others, by running sums from both ends."""
     zero = xs[0].assembly.number(0.0)
     left, right = [zero], [zero]
     for x, y in zip(xs[:-1], xs[:0:-1]):
@@ -183,7 +183,7 @@ LIBM = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "cbrt", "pow", "sin", "cos", "tan", "asin", "acos",
     "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erf", "erfc", "lgamma", "fmod", "remainder",
 )  # fmt: skip
-"""Functions of the C library's libm, and most of them of libmvec by another name."""
+"""Functions of the C library's libm; most of them are in libmvec, too, by another name."""
 
 ROWS: dict[str, Callable[..., Any]] = {
     "add": _instruction("fadd"),
@@ -224,7 +224,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     "softmax": lambda *xs, index=0, empty=nan: _softmax(xs, empty)[index],
     "log_softmax": lambda *xs, index=0: _log_softmax(xs, nan)[index],
 }
-"""Rows with machine code of their own by their names; others are written in these, or run in NumPy."""
+"""Rows that have machine code of their own, by name; others are defined by these, or run in NumPy."""
 
 VECTORS: dict[str, Callable[[Sequence[Cell], float], Sequence[Cell]]] = {
     "softmax": _softmax,
@@ -242,20 +242,20 @@ _ARITHMETIC = {_known[name] for name in ("add", "sub", "mul", "neg", "pos", "squ
 
 
 def is_arithmetic(primitive: Primitive) -> bool:
-    """Whether it is one instruction or so."""
+    """Whether a primitive takes about one instruction."""
     return primitive.base in _ARITHMETIC
 
 
 @cache
 def is_exact(primitive: Primitive, n_args: int) -> bool:
-    """Whether its machine code, which it must have, rounds as IEEE 754 has it."""
+    """Whether the machine code of a primitive, which must have some, rounds as IEEE 754 requires."""
     assembly = Assembly(1)
     primitive(*[Cell(assembly, "%x") for _ in range(n_args)])
     return assembly.is_exact
 
 
 def has_emission(primitive: Primitive, n_args: int) -> bool:
-    """Whether there is machine code for it."""
+    """Whether there is machine code for a primitive of so many arguments."""
     primitive = primitive.whole if isinstance(primitive, Part) else primitive
     if primitive.base in EMISSIONS:
         return True

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 def errors_kept(work: Callable[[], Result]) -> Result:
-    """What `work` gives; NumPy handles errors as before it, even if Ctrl-C came just as an `errstate` was ending."""
+    """Return what `work` does; NumPy then handles errors as before, even if Ctrl-C came just as an `errstate` ended."""
     errors = numpy.geterr()
     try:
         return work()
@@ -36,7 +36,7 @@ def errors_kept(work: Callable[[], Result]) -> Result:
 
 
 def has_form(primitive: Primitive) -> bool:
-    """Whether there is a form of its own."""
+    """Whether a primitive has a form of its own."""
     return primitive.base in FORMS or primitive.base in REDUCTIONS
 
 
@@ -92,7 +92,7 @@ def _choose(mask: Any, x: Any, y: Any) -> Any:
 
 
 def _put(x: Any, mask: Any, fresh: Any) -> Any:
-    """`fresh` with x where the mask holds, which is seldom: fast then."""
+    """`fresh` with x where the mask holds; fast if that is seldom."""
     if not isinstance(fresh, numpy.ndarray):
         return x if mask else fresh
     numpy.copyto(fresh, x, where=mask)
@@ -111,7 +111,7 @@ def _larger(extreme: Form, x: Any, y: Any) -> Any:
     out = extreme(x, y)
     if type(y) is float and y != 0.0:
         return out
-    return _put(x, numpy.equal(x, y), out)  # of zeros of two signs NumPy promises neither, the row the first
+    return _put(x, numpy.equal(x, y), out)  # of 0.0 and -0.0 NumPy may give either, the row gives the first
 
 
 _maximum = functools.partial(_larger, numpy.maximum)
@@ -179,7 +179,7 @@ def _erf(x: Any) -> Any:
 
 
 def _remainder(x: Any, y: Any) -> Any:
-    """As fdlibm's remainder: of |x| and |y|, in steps without rounding."""
+    """The remainder as fdlibm computes it: from |x| and |y|, in steps that do not round."""
     y = numpy.abs(y)
     rest = numpy.fmod(numpy.abs(x), y + y)
     beyond = rest + rest > y
@@ -236,7 +236,7 @@ def logsumexp(X: Array) -> Array:
 
 
 def softmax(X: Array, empty: float = numpy.nan) -> Array:
-    """Every softmax of the entries along the first axis; `empty` where all are -inf."""
+    """The softmax along the first axis; `empty` where all entries are -inf."""
     top = numpy.maximum.reduce(X, axis=0)
     out: Array = numpy.exp(X - top)
     out /= total(out)
@@ -285,7 +285,7 @@ UFUNCS = (
 _FORMS: dict[str, Form] = {
     **{row: getattr(numpy, ufunc or row) for row, _, ufunc in (entry.partition(":") for entry in UFUNCS.split())},
     **{name: functools.partial(_compare, getattr(numpy, name)) for name in COMPARISONS.split()},
-    "dot": ROWS["dot"].forward,  # operators alone
+    "dot": ROWS["dot"].forward,  # written in operators alone
     "scale": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.multiply(x, y)),
     "ratio": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.divide(x, y)),
     "pow": _pow,
@@ -302,7 +302,7 @@ _FORMS: dict[str, Form] = {
     "sech": _sech,
     "erf": _erf,
 }
-# By the primitive itself: a user's own of the same name is another.
+# Keys are primitives, not names: a user's own of the same name is another.
 FORMS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _FORMS.items()} | {
     selectors.at_least: lambda x, y: _number(~numpy.less(x, y)),
     selectors.step: _step,

@@ -23,17 +23,17 @@ PLAIN = {1.0, -1.0}
 """Constants that are always written into the code."""
 
 Literal = str | None
-"""An operand that is written into the code, as `float.hex` has it: 0.0 and -0.0 differ. None for one that is read."""
+"""An operand that is written into the code, by `float.hex`, which tells 0.0 from -0.0; None for one that is read."""
 
 FACTOR_ONE = (1.0).hex()
 
 Term = tuple[float, tuple[Literal, ...]]
-"""A sign and the factors of a product, none for 1."""
+"""The sign and the factors of a product; no factors stand for 1."""
 
 
 @dataclass(frozen=True)
 class Sum:
-    """Σ ±x·y. If it is `from_zero`, it begins with 0.0."""
+    """The head of a sum Σ ±x·y. If it is `from_zero`, it begins with 0.0."""
 
     terms: tuple[Term, ...]
     from_zero: bool
@@ -41,14 +41,14 @@ class Sum:
 
 @dataclass(frozen=True)
 class Apply:
-    """A primitive of its operands; a function of vectors has as many results as operands."""
+    """Applies a primitive to its operands; a function of vectors has as many results as operands."""
 
     primitive: Primitive
     args: tuple[Literal, ...]
     is_vector: bool = False
 
     def require_emission(self) -> None:
-        """Raise NotImplementedError if there is no machine code for it."""
+        """Raise NotImplementedError if there is no machine code for the primitive."""
         is_vector = self.is_vector and self.primitive.base.name in VECTORS
         if not is_vector and not has_emission(self.primitive, len(self.args)):
             raise NotImplementedError(self.primitive.name)
@@ -56,7 +56,7 @@ class Apply:
 
 @dataclass(frozen=True)
 class Applies:
-    """Functions of the same operands, which may share what they are made of: their results one after the other."""
+    """Functions of the same operands, which may share parts of their work; their results come one after the other."""
 
     functions: tuple[Apply, ...]
 
@@ -66,18 +66,18 @@ Head = Sum | Apply | Applies | Matrix | Outer | Turns
 COPY = Sum(((1.0, (None,)),), from_zero=False)
 
 OF_SUMS = -1
-"""What sums over the columns need to know, among the rows counted from the end; before it come these."""
+"""The row, counted from the end, of the sizes that sums over the columns need to know; these sums come before it."""
 
 Due = list[tuple[int, Operation]]
-"""Operations that are made one by one, and the scalars in whose place they come."""
+"""Operations that are made one by one, each after the number of the scalar in whose place it comes."""
 
 
 class Operations:
     """The operations that compute the wanted scalars.
 
     Args:
-        uniform: inputs that are the same for all columns, where there are others.
-        arrays: those that are not.
+        uniform: inputs that are the same for all columns; empty for no matrices.
+        arrays: inputs that differ from column to column.
         outers: sums over the columns.
 
     Raises:
@@ -86,8 +86,8 @@ class Operations:
     Attributes:
         sequence: the operations in an order in which operands come first.
         heads: their forms.
-        constants: the numbers of scalars that the code reads from memory.
-        weights: scalars that stand for inputs once more, where matrices have them side by side.
+        constants: the constants that the code reads from memory, by scalar.
+        weights: new scalars for inputs that matrices need side by side, and the inputs they repeat.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Operations:
         self._number_heads()
 
     def by_demand(self, wanted: Sequence[int]) -> Listing:
-        """The operations in such an order that each is done when another first needs it: what is computed lane by
+        """The operations in an order in which each comes when another first needs it, so that what is computed lane by
         lane stays in registers."""
         results, reads = ([*each.tuples()] for each in (self.sequence.results, self.sequence.reads))
         of = {number: place for place, numbers in enumerate(results) for number in numbers}
@@ -165,14 +165,14 @@ class Operations:
         return self.sequence.at(numpy.array(found, numpy.int64))
 
     def _number_heads(self) -> None:
-        """Number them as they come."""
+        """Number the heads in the order in which operations first have them."""
         firsts = first_of_each(self.sequence.heads, len(self.heads))
         order = numpy.argsort(firsts)
         self.sequence.heads = numpy.argsort(order)[self.sequence.heads]
         self.heads = [self.heads[number] for number in order[: numpy.count_nonzero(firsts < len(self.sequence))]]
 
     def _head(self, head: Head) -> int:
-        """The number of a head."""
+        """The number of a head, which is added if it is new."""
         number = self._head_of.setdefault(head, len(self.heads))
         if number == len(self.heads):
             self.heads.append(head)
@@ -182,7 +182,7 @@ class Operations:
         return number
 
     def _applications(self, numbers: list[int]) -> tuple[list[int], Listing, Due]:
-        """Those of primitives, by their scalars; functions of the same operands that take some time come together."""
+        """The operations for primitives, and their scalars; inexact functions of the same operands become one."""
         args = Lists.of([self._scalars[number].args for number in numbers])
         primitives = [self._scalars[number].primitive for number in numbers]
         place_of = {primitive: place for place, primitive in enumerate(dict.fromkeys(primitives))}
@@ -212,7 +212,7 @@ class Operations:
         return numbers, listing, together
 
     def _vectors(self, numbers: list[int]) -> Due:
-        """Functions of vectors; those of the same operands come together."""
+        """The operations for functions of vectors; those of the same operands become one."""
         same: dict[tuple[int, ...], dict[int, Primitive]] = {}
         firsts: dict[tuple[int, ...], int] = {}
         for number in numbers:
@@ -225,7 +225,7 @@ class Operations:
     def _together(
         self, functions: Mapping[int, Primitive], operands: tuple[int, ...], *, is_vector: bool = False
     ) -> Operation:
-        """Functions of the same operands, by their first results."""
+        """One operation for functions of the same operands, which are given by their first results."""
         n_results = len(operands) if is_vector else 1
         results = tuple([number for first in functions for number in range(first, first + n_results)])
         places = self._literal[[*operands]]
@@ -256,7 +256,7 @@ class Operations:
         return Operation((), self._head(outer.head), (*sums, *outer.factors), ALONE)
 
     def _loops(self, numbers: list[int], picked: list[int], arrays: Collection[int]) -> Due:
-        """Loops, and what is copied for them."""
+        """The operations for loops, and for what is copied for them."""
         if not numbers:
             return []
         found = Loops(self._scalars, self._numbers, arrays, self._fresh, Operations)
@@ -269,7 +269,7 @@ class Operations:
         return due
 
     def _sums(self, numbers: list[int]) -> tuple[list[int], Listing]:
-        """Sums, by their scalars; a long one is a chain of short ones."""
+        """The operations for sums, and their scalars; a long sum is a chain of short ones."""
         sums: list[Terms] = [self._scalars[number] for number in numbers]
         n_terms = numpy.array([len(each.cs) for each in sums], numpy.int64)
         signs = numpy.fromiter(chain.from_iterable([each.cs for each in sums]), float, n_terms.sum())
@@ -286,7 +286,7 @@ class Operations:
         n_fresh = int(numpy.count_nonzero(~is_last))
         results[~is_last] = self._fresh + numpy.arange(n_fresh)
         self._fresh += n_fresh
-        goes_on = numpy.flatnonzero(~is_last) + 1  # those before which another part comes
+        goes_on = numpy.flatnonzero(~is_last) + 1  # the parts that continue another
         has_before = numpy.zeros(len(results), numpy.bool_)
         has_before[goes_on] = True
         kinds_of_signs, signs_of = numpy.unique(signs, return_inverse=True)

@@ -19,11 +19,11 @@ from autograd_mini.compiler.partition import SMALLEST_MATRIX, SMALLEST_OUTER, ro
 T = TypeVar("T")
 
 FUSED = 4
-"""The products of a sum of so many terms or more are rounded together with what they are added to, where the host can
-do it; those of fewer before, as they are written."""
+"""In sums of at least this many terms, each product is rounded together with its addition (fused), where the host can
+do that; in shorter sums it is rounded first, as it is written."""
 
 UNIFORM, CONSTANT = 1, 2
-"""Kinds of scalars that are the same for all columns: inputs, and numbers."""
+"""The kinds of scalars that are the same for all columns: inputs, and constants."""
 
 Product = tuple[float, int, int]
 """A sign and two scalars, the second of which may be ONE."""
@@ -35,7 +35,7 @@ class Matrix:
 
     Attributes:
         has_start: whether each sum begins with a scalar of its own.
-        from_zero: whether it begins with 0.0.
+        from_zero: whether each sum begins with 0.0.
     """
 
     n_rows: int
@@ -89,8 +89,8 @@ class Sums:
         self._ones = {number for number, each in self.numbers.items() if each == 1.0}
 
     def products(self, number: int) -> tuple[list[Product], list[int], bool]:
-        """The products of a sum and of those that it alone goes on from; these; and whether the first begins with
-        0.0."""
+        """The products of a sum and of the sums that it alone continues; the latter; whether the first of all begins
+        with 0.0."""
         parts: list[list[Product]] = []
         before: list[int] = []
         ones, terms = self._ones, self.scalars[number]
@@ -109,7 +109,7 @@ class Sums:
 
 
 class _Row(NamedTuple):
-    """One sum of a matrix."""
+    """One sum of a matrix: its scalar, its weights, what it begins with, and the sums that it alone continues."""
 
     number: int
     weights: list[int]
@@ -168,10 +168,10 @@ class _Key(NamedTuple):
 
 
 def _row(sums: Sums, number: int, kinds: Sequence[int]) -> tuple[_Key, _Row] | None:
-    """A sum as a row of a matrix; None if it has to be none.
+    """A sum as a row of a matrix; None if it cannot be one.
 
     Args:
-        kinds: of scalars that are the same for all columns; 0 for others.
+        kinds: the kind of each scalar that is the same for all columns; 0 for others.
     """
     products, others, from_zero = sums.products(number)
     factors: list[tuple[float, int]] = []
@@ -195,7 +195,7 @@ def _row(sums: Sums, number: int, kinds: Sequence[int]) -> tuple[_Key, _Row] | N
 
 
 def _together(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
-    """MatrixScalars that begin with what is known where the first of them is computed."""
+    """Groups of rows whose starts are all known where the first row of the group is computed."""
     found: list[_Row] = []
     for row in rows:
         if found and row.start is not None and row.start > found[0].number:
@@ -206,7 +206,7 @@ def _together(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
 
 
 def outers_of(sums: Sequence[Sequence[tuple[int, int]]], scalars: Sequence[int]) -> list[OuterScalars]:
-    """The outer products of sums of products x·y over the columns; those that make none are sums of their scalars."""
+    """The outer products among sums of products x·y over the columns; other sums are taken as sums of their scalars."""
     by_y: dict[tuple[int, ...], dict[tuple[int, ...], int]] = {}
     for number, products in enumerate(sums):
         xs, ys = zip(*products) if products else ((), ())
@@ -235,7 +235,7 @@ def outers_of(sums: Sequence[Sequence[tuple[int, int]]], scalars: Sequence[int])
 
 
 def _evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """At most so many of them at a time, and not many fewer."""
+    """Divide items into as few parts of at most `most` as possible, of about equal size."""
     n_parts = -(-len(items) // most)
     for part in range(n_parts):
         yield items[part * len(items) // n_parts : (part + 1) * len(items) // n_parts]

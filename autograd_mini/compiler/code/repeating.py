@@ -1,5 +1,5 @@
-"""Loops among scalars as operations of a kernel: a step is written once and turns so many times; what it carries stays
-in registers."""
+"""Loops among scalars as operations of a kernel: the code of one step is repeated, and what it carries stays in
+registers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from autograd_mini.compiler.ir.scalars import Input, Number, Scalar, alive
 
 
 class Lanes(NamedTuple):
-    """Scalars of a step that stand in rows: at the first step from `first` on, at each other one `pace` rows further
-    on."""
+    """Scalars of a step that are in consecutive rows: those from `first` on at the first step, and at each later step
+    those `pace` rows further."""
 
     numbers: Sequence[int]
     first: int
@@ -24,10 +24,10 @@ class Recurrence(NamedTuple):
     """One step of a loop, and where its scalars are among the rows that go in and among those that come out.
 
     Attributes:
-        carried: scalars that are given, what they are at the next step, the row of the first ones, None if these are
-            0.0, and the row of the last ones.
-        given: what else is given.
-        gives: what comes out of each step.
+        carried: for each number that is carried, its scalar, the scalar that it becomes at the next step, the row of
+            its first value, None if that is 0.0, and the row of its last value.
+        given: the other scalars that are given.
+        gives: the scalars that come out of each step.
     """
 
     scalars: Sequence[Scalar]
@@ -37,7 +37,7 @@ class Recurrence(NamedTuple):
     gives: Sequence[Lanes]
 
     def needed(self, rows: Collection[int]) -> Needed:
-        """What of it the rows need that are wanted of those that come out."""
+        """What of the loop is needed to compute some of the rows that come out."""
         gives: list[tuple[int, Sequence[int]]] = [
             (number, range(first + place, first + place + pace * self.steps, pace) if pace else [first + place])
             for numbers, first, pace in self.gives
@@ -76,10 +76,10 @@ class Turns:
     """The head of a loop: the operations of one step, and the rows of its scalars, by pointers.
 
     Attributes:
-        carried: scalars, what they are at the next step, the rows of the first ones, None if these are 0.0, and those
-            of the last ones, None if nobody wants them.
-        still: what is the same at each step.
-        moving, gives: what has a row for each step, and the first of these: of what is given, and of what is written.
+        carried: as in `Recurrence`, but with pointers; None for a last value that nobody wants.
+        still: scalars that are the same at each step, and their rows.
+        moving, gives: scalars that have a row for each step, and the first of these rows: scalars that are given, and
+            scalars that are written.
     """
 
     scalars: Sequence[Scalar]
@@ -93,7 +93,7 @@ class Turns:
 
 
 Due = Iterator[tuple[int, tuple[int, ...], Turns | None, tuple[int, ...]]]
-"""Operations: the scalar in whose place each comes, its results, its head, None of a copy, and what it reads."""
+"""Operations: the scalar in whose place each comes, its results, its head, None for a copy, and what it reads."""
 
 
 class Loops:
@@ -103,7 +103,7 @@ class Loops:
         numbers: the scalars that are numbers.
         arrays: inputs that are not the same for all columns.
         fresh: the first number that no scalar has.
-        operations: makes the operations of a step, of scalars and those of them that are wanted.
+        operations: makes the operations of a step from its scalars and the numbers of those that are wanted.
 
     Attributes:
         constants: numbers that are read from memory.
@@ -122,8 +122,8 @@ class Loops:
         self._scalars, self._numbers, self._arrays, self._operations = scalars, numbers, arrays, operations
 
     def operations(self, loops: Sequence[int], picked: Sequence[int]) -> Due:
-        """Those of loops, of which some numbers are picked; before one that goes back comes the one whose states it
-        needs, which keeps them."""
+        """The operations of loops, from whose results some scalars are picked; before a backward loop comes the forward
+        one whose states it needs, which keeps them."""
         rows: dict[int, dict[int, int]] = {number: {} for number in loops}
         for number in picked:
             scalar = self._scalars[number]
@@ -146,13 +146,13 @@ class Loops:
             yield from self._turns(number, scan, args if scan.forward is None else [*args, *states[key]], own)
 
     def _more(self, count: int) -> range:
-        """So many numbers that no scalar has."""
+        """Reserve so many numbers that no scalar has."""
         self.fresh += count
         return range(self.fresh - count, self.fresh)
 
     def _turns(self, place: int, scan: Any, args: Sequence[int], rows: Mapping[int, int]) -> Due:
-        """A loop of these scalars, of which some rows are wanted; what has a row for each step is in memory of one
-        kind, into which it is copied before if need be."""
+        """The operations of a loop, of whose results some rows are wanted. What it reads at a row for each step has to
+        be in one kind of memory, and is copied first if it is not."""
         step = scan.recurrence()
         known = self._more(scan.constants.size)
         self.constants |= zip(known, scan.constants.ravel().tolist())
@@ -192,7 +192,7 @@ class Loops:
         yield place, (*results,), head, (*reads,)
 
     def _memory(self, number: int) -> int:
-        """The memory that a scalar is in: that of what is the same for all columns, of arrays, of a block."""
+        """The kind of memory that a scalar is in: 0 for what all columns share, 1 for arrays, 2 for a block."""
         scalar = self._scalars[number] if number < len(self._scalars) else None
         if isinstance(scalar, Input):
             return int(number in self._arrays)

@@ -1,4 +1,4 @@
-"""Programs of scalars: of the value, the gradient, Jacobian and products with the Hessian."""
+"""Programs of scalars for the value, the gradient, the Jacobian and products with the Hessian."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ScalarProgram(NamedTuple):
 
     Attributes:
         arrays: the leaf that stands for each array, by its number among the arrays of the scalars.
-        seeds: those of them that are seeds.
+        seeds: the leaves that are seeds.
         results: what is wanted, by name.
     """
 
@@ -78,7 +78,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     seeds: list[Pack] = []
 
     def seed(lanes: int) -> range:
-        """The scalars of a new array of seeds."""
+        """Add a new array of seeds; return its scalars."""
         seeds.append(Pack(lanes, True, Leaf("seed", len(seeds), "seed")))
         arrays[len(arrays)] = seeds[-1]
         return tape.inputs(len(arrays) - 1, lanes)
@@ -89,7 +89,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     weights: Sequence[int] = [ONE] * len(scalars.outputs)
     if kind == Kind.JACOBIAN:
         weights = seed(len(scalars.outputs))
-    elif kind == Kind.TANGENT:  # nothing is made of them in the end
+    elif kind == Kind.TANGENT:  # placeholders, which drop out in the second sweep
         weights = [tape.add(Number(1.0)) for _ in scalars.outputs]
     if kind not in (Kind.GUARDS, Kind.VALUE):
         adjoints = tape.reverse([*zip(scalars.outputs, weights)], flat)
@@ -124,14 +124,14 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
 
 @cache
 def require_derivative(primitive: Primitive, n_args: int) -> None:
-    """Raise NotImplementedError if there is no machine code for what its rule computes."""
+    """Raise NotImplementedError if there is no machine code for what a primitive's rule computes."""
     if primitive.is_selector or primitive in REDUCTIONS:
         return
     assembly = Assembly(1)
     cells = [Cell(assembly, "%x") for _ in range(1 + n_args)]
     try:
         local_derivatives(primitive, cells[0], cells[1:])
-    except TypeError:  # it is no rule for symbols
+    except TypeError:  # the rule does not work on symbols
         raise NotImplementedError(primitive.name) from None
 
 
@@ -140,16 +140,16 @@ _Products = list[tuple[float, int, int]]
 
 
 class ScalarTape(Growing):
-    """Scalars that grow by their adjoints, by the table's own partials."""
+    """Scalars to which adjoints are appended, by the table's own partials."""
 
     def __init__(self, scalars: Scalars) -> None:
         super().__init__(scalars.scalars)
         self._rules = Rules()
         self._rule_of: dict[Any, Rule] = {}  # by the primitive and the states of its arguments
-        self._states: list[int] = []  # whether a scalar is active; of constants another one for each
+        self._states: list[int] = []  # whether a scalar is active, and which constant it is
         self._constant_of: dict[str, int] = {}
         self._sums: list[_Products | None] = []  # the adjoint of each scalar so far, within `reverse`
-        self._picked: dict[int, list[int]] = {}  # of each loop, those of its numbers that were given something
+        self._picked: dict[int, list[int]] = {}  # for each loop, its results that have an adjoint
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         """Append the adjoints Σ seed · ∂root/∂scalar of the wanted scalars, given pairs (root, seed).
@@ -203,7 +203,7 @@ class ScalarTape(Growing):
         return [adjoints.get(number) for number in wanted]
 
     def gives(self, number: int) -> None:
-        """A scalar is about to give something to what it is made of."""
+        """Called before a scalar contributes to the adjoints of its operands."""
 
     def give(self, number: int, c: float, x: int, y: int) -> None:
         """Add c·x·y to the adjoint of a scalar."""
@@ -223,7 +223,7 @@ class ScalarTape(Growing):
         return (x or y) if c == 1.0 and ONE in (x, y) else self.add(Terms((c,), (x,), (y,)))
 
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
-        """What the adjoint of an application gives to its arguments."""
+        """Add what the adjoint of an application contributes to its arguments."""
         primitive, args = scalar.primitive, scalar.args
         key = primitive, *map(self._states.__getitem__, args)
         rule = self._rule_of.get(key)
@@ -247,7 +247,7 @@ class ScalarTape(Growing):
             self.give(args[place], c, adjoint, ONE if local is None else known[local])
 
     def _spread_vector(self, first: int, scalar: Component, active: bytearray) -> None:
-        """What the adjoints of all components of a vector give to its arguments."""
+        """Add what the adjoints of all components of a vector contribute to its arguments."""
         x, primitive = scalar.vector.args, scalar.vector.primitive
         rule, found = VECTOR_RULES.get(primitive.base.name), self._sums[first : first + len(x)]
         if rule is None or not any(found):
@@ -261,7 +261,7 @@ class ScalarTape(Growing):
                 self.give(arg, c, gs[place], ONE if others is None else others[place])
 
     def _spread_loop(self, loop: int, scalar: Looped, adjoints: Mapping[int, int], active: bytearray) -> None:
-        """What the adjoints of the numbers that come out of a loop give to what went in."""
+        """Add what the adjoints of the numbers that come out of a loop contribute to those that went in."""
         zero, scan = self.number(0.0), scalar.scan
         found = [zero] * scan.n_out
         for number in self._picked[loop]:

@@ -1,4 +1,4 @@
-"""Tables of sums that are computed term by term: which numbers each register of lanes reads, turn by turn."""
+"""Tables for sums that are computed term by term: which numbers each register of lanes reads, turn by turn."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from autograd_mini.compiler.ir.program import Index
 from autograd_mini.compiler.partition import FEWEST_REGULAR
 
 ZERO, MINUS_ZERO, UNIT = range(3)
-"""Where 0.0, which is what results have that depend on nothing, -0.0 and 1.0 are, in every memory."""
+"""The places in every memory of 0.0, which is the value of sums without terms, of -0.0 and of 1.0."""
 
 KNOWN = [0.0, -0.0, 1.0]
 
 
 def bits(number: float) -> int:
-    """A number as a word."""
+    """The bits of a number, as an integer."""
     return int.from_bytes(pack("d", number), byteorder, signed=True)
 
 
 class Listed(NamedTuple):
-    """Terms in the order of their lanes: the places of their factors, of a single one also that of 1.0."""
+    """Terms: their lanes, signs, and the places of their two factors, of which the second may be 1.0."""
 
     lane: Index
     sign: Any
@@ -65,11 +65,11 @@ class Regular(NamedTuple):
     """Terms whose factors are side by side, or all alike, in each register.
 
     Attributes:
-        steps: how each factor is.
+        steps: how far apart each factor's numbers are in a register.
         across: whether registers hold terms of one lane each.
         words: the terms of each register, [registers, terms].
         lanes: the first lane of each register, or its only one.
-        left: terms that are not among them.
+        left: the terms that are not in the table.
     """
 
     steps: tuple[int, ...]
@@ -79,7 +79,7 @@ class Regular(NamedTuple):
     left: Any
 
     def table(self) -> tuple[Index, Index]:
-        """The terms of some registers at a time, and the lanes."""
+        """The terms, interleaved for `REGISTERS` registers at a time, and the lanes."""
         more = -len(self.words) % REGISTERS
         words = numpy.concatenate([self.words, *[self.words[-1:]] * more])
         table = words.reshape(-1, REGISTERS, words.shape[1]).swapaxes(1, 2)
@@ -87,7 +87,7 @@ class Regular(NamedTuple):
 
 
 def regular(terms: Listed, width: int) -> Regular | None:
-    """Terms of one sign, if they are regular."""
+    """Terms of one sign as registers, if they are regular; else None."""
     lanes, counts = numpy.unique(terms.lane, return_counts=True)
     if terms.lane.size < FEWEST_REGULAR or (counts != counts[0]).any():
         return None
@@ -115,5 +115,5 @@ def regular(terms: Listed, width: int) -> Regular | None:
 
 
 def _words(factors: list[Index]) -> Index:
-    """One word for each term."""
+    """The words of terms, one for each, from the places of their factors."""
     return factors[0] | factors[1] << SECOND if len(factors) == 2 else factors[0]

@@ -1,5 +1,5 @@
-"""Machine code that brings columns of arrays whose rows do not lie side by side into rows that do, a block at a time,
-where they are read: the memory of a block stays in the cache."""
+"""Machine code that copies columns of arrays into rows whose numbers lie side by side, a block at a time, just before
+they are read: the memory of a block stays in the cache."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from autograd_mini.compiler.code.engine import point_to
 from autograd_mini.compiler.code.loops import Function
 
 HEAD, RECORD = 6, 7
-"""The words of the head of the table of `take`; and those of an array in it: which one it is; where it begins; the
-bytes from row to row and from column to column; its rows; where a block of it goes, and the bytes from row to row
-there."""
+"""How many words there are in the head of `take`'s table, and for each array in it: which one it is; where it begins;
+the bytes from row to row and from column to column; its number of rows; where a block of it goes, and the bytes from
+row to row there."""
 
 
 @cache
 def take(width: int) -> str:
-    """The text of what copies the columns from `b` to `e` of arrays, a multiple of `width`, and has rows of them
-    pointed to in memory of a block as if all columns were there.
+    """The text of a function that copies the columns from `b` to `e` of arrays, a multiple of `width`, to memory of a
+    block, and sets the pointers to their rows as if all columns were there.
 
     `p` points to a table: the arguments of `POINT`, how many arrays there are, and their last column, which stands in
-    for those that are not there; then a record for each array. Rows that are side by side, as in arrays in C order, are
-    turned in registers.
+    for those that are not there; then a record for each array. Where the numbers of a column lie side by side, as in
+    arrays in C order, squares of them are transposed in registers.
     """
     function = Function()
     given = function.load("ptr", "%p")
@@ -31,7 +31,7 @@ def take(width: int) -> str:
     n, last = function.let("sub i64 %e, %b"), function.let(f"sub i64 {last}, %b")
 
     def there(column: str, count: int = 0) -> str:
-        """A column so many further on, if it is there."""
+        """The column so many further on, or the last one if there is none."""
         column = function.let(f"add i64 {column}, {count}") if count else column
         return function.call("i64", "llvm.smin.i64", f"i64 {column}", f"i64 {last}")
 
@@ -79,7 +79,7 @@ def take(width: int) -> str:
 
 
 def _moved(function: Function, address: str, count: str | int, size: str | int) -> str:
-    """An address so many times so many bytes further on."""
+    """An address that is `count` times `size` bytes further on."""
     if count == 0:
         return address
     return function.let(f"add i64 {address}, {function.let(f'mul i64 {size}, {count}')}")
@@ -90,7 +90,7 @@ def _pointer(function: Function, address: str) -> str:
 
 
 def _turned(function: Function, rows: Sequence[str]) -> Sequence[str]:
-    """The columns of a square: in squares of two the corners change places, then in squares of four, and so on."""
+    """Transpose a square of registers: exchange corners in squares of two, then in squares of four, and so on."""
     width, step = len(rows), 1
     kind, places = f"<{width} x double>", f"<{width} x i32>"
     turned = [*rows]

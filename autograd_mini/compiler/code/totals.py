@@ -1,4 +1,4 @@
-"""Sums over columns: of products of rows, some of them at a time in registers."""
+"""Sums over columns of products of rows; registers hold several sums at a time."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Total = Sequence[tuple[float, Sequence[int | float]]]
 
 
 def at_once(width: int) -> int:
-    """How many sums registers hold besides what they are made of."""
+    """How many sums registers hold besides the factors of what is added to them."""
     return 16 if width > 4 else 8
 
 
 def totals(sums: Sequence[Total], kinds: Sequence[int] | Mapping[int, int], at: At, width: int, n: int) -> str:
-    """The function that adds to some sums what `n` columns give, those from `b` to `e` of them in a call.
+    """The text of a function that adds to sums what `n` columns contribute; one call takes the columns from `b` to `e`.
 
-    The first pointer is to the sums, the others to rows. Columns that do not begin where a register does are the last
-    ones, with some before them, of which only those count that fill none.
+    The first pointer is to the sums, the others to rows. If the last columns do not fill a register, they come together
+    with as many before them as do, which do not count again.
     """
     asm = Assembly(width)
     rows = Rows(asm, kinds, at)
@@ -54,7 +54,7 @@ def totals(sums: Sequence[Total], kinds: Sequence[int] | Mapping[int, int], at: 
 
 
 def _added(asm: Assembly, rows: Rows, total: Total, before: Cell, skipped: int) -> Cell:
-    """What was there before, and what a register of columns adds, but for the first `skipped` of them."""
+    """The sum before, plus what a register of columns contributes, without the first `skipped` of them."""
     for sign, factors in total:
         x, *others = (rows.read(each) if isinstance(each, int) else asm.number(each) for each in factors)
         x = -x if sign < 0.0 else x

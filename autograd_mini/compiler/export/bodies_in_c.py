@@ -1,4 +1,4 @@
-"""What programs become in C: functions that compute in a memory of doubles."""
+"""Programs in C: functions that compute in a memory of doubles."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.ir.program import Floats, Pack
 
 Place = Callable[[str], str]
-"""Gives the place of a number of a result in C, by the variable that counts them."""
+"""Returns the place of a result's number in C, given the variable that counts the numbers."""
 
 
 def from_place(start: int) -> Place:
-    """The places of numbers that lie one behind the other."""
+    """The places of numbers that lie one after the other."""
     return lambda variable: f"w[{start} + {variable}]"
 
 
 class Setting(NamedTuple):
-    """What a program in C stands in.
+    """The surroundings of a program in C.
 
     Attributes:
         offsets: where leaves are in memory.
         held: the numbers of leaves that are constants in the file.
-        room: from where on memory is free.
+        room: where the memory begins that it may use.
         constants: the tables of the file.
     """
 
@@ -39,10 +39,10 @@ class Body:
     """A program in C.
 
     Attributes:
-        name: that of the function that carries it out.
+        name: the name of the function that carries it out.
         helpers: functions that it calls.
         pieces: what it does, in pieces that are functions of their own.
-        results: by name, how many numbers there are and where.
+        results: by name, how many numbers each has, and where they are.
         size: how many doubles of memory it needs, those of its inputs included.
     """
 
@@ -53,7 +53,7 @@ class Body:
     size: int
 
     def written(self) -> list[str]:
-        """The functions in C."""
+        """The lines of its functions."""
         lines, names = [*self.helpers], []
         for number, piece in enumerate(self.pieces):
             names.append(f"{self.name}_{number}")
@@ -63,11 +63,11 @@ class Body:
 
 
 MOST_LINES = 256
-"""So many lines are one function: time to compile grows faster than their number. Not tuned."""
+"""How many lines make one function: time to compile grows faster than their number. Not tuned."""
 
 
 def pieces(lines: Iterable[str]) -> list[list[str]]:
-    """Lines in pieces; a line that is indented goes with those before."""
+    """Divide lines into pieces; a line that is indented stays with those before it."""
     found: list[list[str]] = []
     for line in lines:
         if not found or (len(found[-1]) >= MOST_LINES and line[0] not in " }"):
@@ -77,7 +77,7 @@ def pieces(lines: Iterable[str]) -> list[list[str]]:
 
 
 class Room:
-    """Places in a memory that grows: those that are free again are given to what has the same size."""
+    """Places in a memory that grows; a place that is free again is reused for what has the same size."""
 
     def __init__(self, size: int) -> None:
         self.size: int = size
@@ -99,17 +99,17 @@ def indented(lines: Sequence[str]) -> list[str]:
 
 
 def function(head: str, lines: Sequence[str]) -> list[str]:
-    """A function of this head."""
+    """A function with this head."""
     return [head, "{", *indented(lines), "}", ""]
 
 
 def repeated(count: int, line: str) -> list[str]:
-    """A line for each k; no loop where there is none."""
+    """A loop over a line for each k; nothing if there is no k."""
     return [f"for (int k = 0; k < {count}; ++k)", f"    {line}"] if count else []
 
 
 def nested(variables: Sequence[str], sizes: Sequence[int], body: Sequence[str]) -> list[str]:
-    """Loops around some lines; none where there is one turn, in which the variable is not used."""
+    """Loops around some lines; none for a size of 1, whose variable lines must not use."""
     lines = list(body)
     for variable, size in reversed([*zip(variables, sizes)]):
         if size == 1:

@@ -20,7 +20,7 @@ from autograd_mini.compiler.run.one_kernel import own_scalar, places_of_inputs
 
 
 def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body:
-    """A program in C, as a function of that name.
+    """A program of scalars in C, as a function of that name.
 
     Raises:
         NotImplementedError: there is no C for an operation.
@@ -39,7 +39,7 @@ def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body
     copies: list[str] = []
 
     def put(numbers: Floats) -> int:
-        """Where constants are in memory, to which they are copied."""
+        """Copy constants to memory; return where they are."""
         nonlocal room
         if numbers.size:
             copies.extend(repeated(numbers.size, f"w[{room} + k] = {constants.numbers(numbers)}[k];"))
@@ -63,8 +63,8 @@ def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body
 
 
 def _chunks(name: str, kernel: Kernel, memory: Sequence[int], constants: Constants) -> tuple[list[str], list[str]]:
-    """Functions for chunks that come several times, and what carries out all chunks; what comes once stands there."""
-    rows: dict[int, list[int]] = {}  # of all chunks of a form, one after the other
+    """Functions for forms that several chunks have, and the lines for all chunks; a single one is written in place."""
+    rows: dict[int, list[int]] = {}  # those of all chunks of a form, in order
     for chunk in kernel.chunks:
         rows.setdefault(chunk.form, []).extend([memory[row] for row in chunk.rows])
     tables: dict[int, str] = {}

@@ -12,7 +12,7 @@ from autograd_mini.compiler.export.statements import literal
 from autograd_mini.compiler.ir.program import ABSENT, Floats, Index
 
 INTEGERS = {"unsigned char": 2**8, "unsigned short": 2**16, "int": 2**31}
-"""Types by what they hold fewer of."""
+"""Types, by the end of the range of numbers from 0 that they hold."""
 
 WIDTH = 110
 
@@ -24,7 +24,7 @@ class Constants:
         self._names: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def written(self, body: str) -> list[str]:
-        """The definitions of those that a text uses."""
+        """The definitions of the arrays that a text uses."""
         used = set(re.findall(r"\b[cn]\d+\b", body))
         return [
             f"static const {kind} {name}[{len(texts)}] = {{\n{wrapped(texts)}\n}};"
@@ -47,15 +47,15 @@ class Constants:
         return self._names.setdefault((kind, tuple(texts)), f"{prefix}{len(self._names)}")
 
     def index(self, index: Index, variables: Sequence[str], start: int = 0) -> str:
-        """What gives `index[i, j, …] + start` in C for the variables i, j, …: a formula, where one gives all of them,
-        else an element of an array, or both."""
+        """An expression in C for `index[i, j, …] + start`, given the names of i, j, …: a formula if there is one, else
+        an element of an array, or both."""
         terms, start = self._terms(index, variables, start)
         if start or not terms:
             terms.append(str(start))
         return " + ".join(terms).replace("+ -", "- ")
 
     def _terms(self, index: Index, variables: Sequence[str], start: int) -> tuple[list[str], int]:
-        """Those that depend on variables, and the sum of all others."""
+        """The terms that depend on variables, and the sum of all other terms."""
         if not variables:
             return [], start + int(index)
         last = index.reshape(-1, index.shape[-1])
@@ -71,7 +71,7 @@ class Constants:
 
 
 def flat(shape: Sequence[int], variables: Sequence[str]) -> str:
-    """The place of an element in memory, of an array whose last axis is the one that lies together."""
+    """An expression for an element's place in an array in C's order."""
     text = variables[0]
     for size, variable in zip(shape[1:], variables[1:]):
         text = f"{size} * ({text}) + {variable}" if " " in text else f"{size} * {text} + {variable}"
@@ -84,7 +84,7 @@ def is_absent(index: Index) -> bool:
 
 
 def wrapped(texts: Sequence[str]) -> str:
-    """Elements of an array, some in each line."""
+    """The elements of an array as text, several in each line."""
     size = max(map(len, texts), default=1) + 2
     each = max(1, WIDTH // size)
     return ",\n".join(["    " + ", ".join(texts[place : place + each]) for place in range(0, len(texts), each)])

@@ -26,7 +26,7 @@ class Block:
         pattern: its nonzeros.
         source: the name of the result of the body that holds a row or a column of it.
         place: for each nonzero, which number of that result it is.
-        sweep: and in which sweep it is there; None if there is one.
+        sweep: for each nonzero, the sweep that computes it; None if there is only one.
     """
 
     pattern: Pattern
@@ -44,12 +44,12 @@ def sweeping(
     blocks: Sequence[Block],
     constants: Constants,
 ) -> list[str]:
-    """A function that computes the nonzeros of blocks, each where `to` points if it does; it gives a status.
+    """A function that writes the nonzeros of each block to where `to` points, if anywhere, and returns a status.
 
     Args:
-        sweep: the function that is called for each sweep, and gives one, too.
-        results: what that has computed.
-        seeds: for each array of seeds where it is in memory, and in which sweep each number is 1.
+        sweep: the function that is called for each sweep, and returns a status, too.
+        results: where that leaves its results.
+        seeds: for each array of seeds, where it is in memory, and in which sweep each number is 1.
     """
     turn: list[str] = []
     for start, sweep_of in seeds:
@@ -66,10 +66,10 @@ def sweeping(
 
 
 def checked(name: str, body: Body, n_guards: int, decides: Body | None = None) -> list[str]:
-    """A function that carries out a body, and gives 0, 1 where the path is another, or 2 where something is tied.
+    """A function that carries out a body, and returns 0; 1 if the path is another one; or 2 if something is tied.
 
     Args:
-        decides: what tells the path before; the body itself by default.
+        decides: a body that is run first and tells the path; None if the body itself tells it.
     """
     lines = [f"{body.name}(w);"]
     if n_guards:
@@ -82,12 +82,12 @@ def checked(name: str, body: Body, n_guards: int, decides: Body | None = None) -
 def settling(
     name: str, body: Body, sources: Sequence[tuple[str, int, int]], room: int, sides: Sequence[Body], n_guards: int
 ) -> tuple[list[str], Results]:
-    """The same for a gradient; where something is tied, it is chosen among the limits from both sides.
+    """As `checked`, for a gradient that is chosen among limits from both sides where something is tied.
 
     Args:
-        sources: what bodies call its parts, how many numbers they have, and where their variables are in memory.
+        sources: for each part of it, its name, how many numbers it has, and where its variables are in memory.
         room: where in memory there is room for three gradients.
-        sides: what tells whether anything tied changes in different ways, and the gradients a little way off.
+        sides: a body that tells whether anything tied changes in different ways, and gradients a little way off.
 
     Returns:
         The function, and where it leaves the gradient.
@@ -96,7 +96,7 @@ def settling(
     n = starts[-1]
 
     def kept(found: Body, place: int) -> list[str]:
-        """What copies a gradient to a place; 0 for what nothing depends on."""
+        """Lines that copy a gradient to a place, with 0 for variables on which nothing depends."""
         lines = []
         for (source, size, _), start in zip(sources, starts):
             number = found.results[source][1]("k") if source in found.results else "0.0"
@@ -128,17 +128,17 @@ def settling(
 
 
 def is_tied(body: Body) -> str:
-    """What tells in C whether something is tied."""
+    """An expression in C for whether something is tied."""
     return f"!({body.results[TIED][1]('0')} == 0.0)"
 
 
 def another_path(body: Body, n_guards: int) -> str:
-    """What tells in C whether decisions have come out in another way."""
+    """An expression in C for whether any decision has come out otherwise."""
     return f"!({body.results['guards'][1]('0')} == {float(n_guards)!r})" if n_guards else "0"
 
 
 def _copied(number: int, results: Results, block: Block, n_sweeps: int, constants: Constants) -> list[str]:
-    """The loop that takes what a sweep has found of a block."""
+    """The loop that copies what a sweep has computed of a block."""
     sweep = numpy.zeros_like(block.place) if block.sweep is None else block.sweep
     order, counts = numpy.argsort(sweep, kind="stable"), numpy.bincount(sweep, minlength=n_sweeps)
     _, place = results[block.source]

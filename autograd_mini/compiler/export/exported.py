@@ -1,4 +1,4 @@
-"""What is exported: a path of a function, its arguments, and its programs in C."""
+"""The contents of a file in C: a path of a function, its arguments, and its programs."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
 from autograd_mini.compiler.sparse.eliminating import NotSparse, SparseProgram
 
 MOST_ENTRIES = 2**24
-"""So many entries of a matrix are written where most can be other than 0: 128 megabytes of doubles."""
+"""How many entries a matrix may have if most of them can be other than 0: 128 megabytes of doubles."""
 
 MOST_AT_ONCE = 2**20
-"""Of so many products at once matrices are taken for dense before their entries are known."""
+"""A matrix that takes more products at once is taken for dense before its entries are known."""
 
 FEW_VARIABLES, SHORT = 64, 4096
-"""Ragged functions of so few variables are swept; where most entries can be other than 0, their program is taken if it
-has no more operations than this."""
+"""Ragged functions of at most so many variables are swept; where most entries of a matrix can be other than 0, its
+program is taken only if it has no more operations than `SHORT`."""
 
 AnyProgram = TypeVar("AnyProgram", Program, ScalarProgram)
 
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """What is written.
+    """A function as it is exported.
 
     Attributes:
-        name: that of the function in C.
+        name: the name of the function in C.
         plan: the path of the function.
         wrt: slots of the arguments that it may be differentiated with respect to.
     """
@@ -77,7 +77,7 @@ class Exported:
 
     @cached_property
     def offsets(self) -> dict[Pack, int]:
-        """Where the numbers of the arguments are in memory."""
+        """Where the numbers of each argument begin in memory."""
         starts = numpy.cumsum([0, *(leaf.lanes for leaf in self.slots)]).tolist()
         return dict(zip(self.slots, starts))
 
@@ -88,7 +88,7 @@ class Exported:
 
     @cached_property
     def directions_at(self) -> list[int]:
-        """Where the directions are, of each argument to differentiate with respect to."""
+        """Where the directions of each argument to differentiate with respect to are in memory, and where they end."""
         first = self.weights_at + (0 if self.is_one else self.n_outputs)
         return [first + start for start in numpy.cumsum([0, *self.lanes]).tolist()]
 
@@ -98,18 +98,18 @@ class Exported:
 
     @cached_property
     def lanes(self) -> list[int]:
-        """Those of each argument of `wrt`."""
+        """How many numbers each argument of `wrt` has."""
         return [self.slots[slot].lanes for slot in self.wrt]
 
     def entries(self, kind: Kind) -> SparseProgram | None:
-        """The program of the entries of the Jacobian, or of the Hessian of the sum of all results times their weights,
-        that can be other than 0; None where most can, and sweeps are shorter.
+        """The program of the entries that can be other than 0, of the Jacobian or of the Hessian of the sum of all
+        results times their weights; None if most can, and sweeps are shorter.
 
         Raises:
-            ValueError: there are too many.
+            ValueError: there are too many entries.
         """
         request, n = Request(kind, self.wrt), sum(self.lanes)
-        if self.as_scalars and n <= FEW_VARIABLES:  # packs of one lane each take long
+        if self.as_scalars and n <= FEW_VARIABLES:  # to eliminate packs of one lane each takes long
             return None
         name, rest, m = "Hessian", "first derivatives alone by order=1", n
         source = self._source(request) if kind == Kind.SPARSE_HESSIAN else self.plan.source_of(request)
@@ -131,7 +131,7 @@ class Exported:
 
     @cached_property
     def as_scalars(self) -> bool:
-        """Whether programs go scalar by scalar. Otherwise loops over lanes are shorter, and C compilers see them."""
+        """Whether programs are written scalar by scalar; if not, loops over lanes are shorter, and help C compilers."""
         return self.plan.source.is_ragged and not self.plan.loops
 
     @cached_property
@@ -153,12 +153,12 @@ class Exported:
 
     @property
     def room(self) -> int:
-        """From where on memory is free for programs: after room for three gradients, if something may be tied."""
+        """Where the memory begins that programs may use: after room for three gradients, if something may be tied."""
         return self.directions_at[-1] + 3 * sum(self.lanes) * self._has_kinks
 
     def sides(self, constants: Constants) -> list[Body]:
-        """What tells whether anything that is tied changes in different ways along a line, and the gradients a little
-        way off on both sides; less of it, or nothing, where that is not known."""
+        """A program that tells whether anything that is tied changes in different ways along a line, and the gradients
+        a little way off on both sides; fewer of these, or none, where they are not known."""
         gradient, found = Request(Kind.GRADIENT, self.wrt), list[Body]()
         decision = gradient._replace(kind=Kind.GUARDS)
         if not self._has_kinks or self.plan.trace.parameters:
@@ -173,7 +173,7 @@ class Exported:
     def _body(self, name: str, source: Source, request: Request, constants: Constants) -> Body:
         name = f"{self.name}_{name}_body"
         if self.as_scalars:
-            with suppress(NotImplementedError):  # a row without C: the packs of others have it
+            with suppress(NotImplementedError):  # a row without C as scalars; packs may have it
                 scalars = differentiate_scalars(source.scalars, request, source.frame)
                 return body_of_scalars(name, _wanted(scalars, request), self.setting(scalars.seeds, constants))
         program = program_of(source, request)
@@ -181,7 +181,7 @@ class Exported:
         return body_of(name, _wanted(program, request).without_dead(), setting)
 
     def setting(self, seeds: Sequence[Pack], constants: Constants) -> Setting:
-        """What a program with these seeds stands in."""
+        """The setting of a program with these seeds."""
         offsets = {**self.offsets, self.weights: self.weights_at}
         for seed in seeds:
             assert isinstance(seed.operation, Leaf)
@@ -189,12 +189,12 @@ class Exported:
         return Setting(offsets, self.held, self.room, constants)
 
     def _source(self, request: Request) -> Source:
-        """What programs of derivatives are made from."""
+        """The source from which programs of derivatives are made."""
         return self.plan.source_of(request, self._weighted)
 
     @cached_property
     def _weighted(self) -> Source:
-        """The one result, or the sum of all results times their weights, which are one argument more."""
+        """The only result, or the sum of all results times their weights, which are one more argument."""
         if self.is_one:
             return self.plan.source
         scalars = self.plan.source.scalars
@@ -206,13 +206,13 @@ class Exported:
 
 
 def _wanted(program: AnyProgram, request: Request) -> AnyProgram:
-    """The program without the value, if it is one of derivatives, and that is not needed to settle ties."""
+    """The program without the value, unless that is wanted, or needed to settle ties."""
     is_needed = request.kind == Kind.VALUE or (request.kind == Kind.GRADIENT and TIED in program.results)
     kept = {name: each for name, each in program.results.items() if name != "value" or is_needed}
     return program._replace(results=kept) if isinstance(program, ScalarProgram) else replace(program, results=kept)
 
 
 def _size(program: Program) -> int:
-    """How many operations it has, one by one."""
+    """How many operations on single numbers a program has."""
     terms = sum(pack.operation.n_terms for pack in program.packs if isinstance(pack.operation, Sum))
     return terms + sum(pack.lanes for pack in program.packs if isinstance(pack.operation, Apply))

@@ -1,5 +1,5 @@
-"""Functions in C that are called from outside, each with those by which CasADi asks what it takes and gives; and which
-numbers of a derivative may not be 0, in the order in which they are kept."""
+"""Functions in C that are called from outside, each with those by which CasADi asks about its arguments and results;
+and which numbers of a derivative may not be 0, in the order in which they are kept."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Pattern:
 
     @property
     def T(self) -> Pattern:
-        """Of the transposed matrix."""
+        """The pattern of the transposed matrix."""
         return Pattern(self.shape[::-1], self.columns[self.turned], self.rows[self.turned])
 
     @property
     def turned(self) -> Index:
-        """Which nonzero here is each of the transposed matrix."""
+        """For each nonzero of the transposed matrix, which one it is here."""
         return numpy.lexsort((self.columns, self.rows))
 
     @property
     def in_casadi(self) -> list[int]:
-        """The integers by which CasADi knows it: the shape, where each column starts, and the row of each nonzero."""
+        """The pattern as CasADi reads it: the shape, where each column starts, and the row of each nonzero."""
         n_rows, n_columns = self.shape
         if self.rows.size == n_rows * n_columns:
             return [n_rows, n_columns, 1]
@@ -53,7 +53,7 @@ def empty(n_rows: int, n_columns: int) -> Pattern:
 
 
 class Part(NamedTuple):
-    """A block of a matrix, and which of its entries each of its nonzeros is."""
+    """A block of a matrix, and for each of its nonzeros, which entry of the matrix it is."""
 
     pattern: Pattern
     places: Index
@@ -108,7 +108,7 @@ class Entry:
         ]
 
     def written(self, constants: Constants, size: int) -> list[str]:
-        """Its definition, and those of the functions that tell of it.
+        """Its definition, and those of the functions that describe it.
 
         Args:
             size: how many doubles of memory all functions need.
@@ -119,7 +119,7 @@ class Entry:
         return lines
 
     def _questions(self, constants: Constants | None, size: int = 0) -> list[tuple[str, list[str]]]:
-        """Heads and bodies of the functions that tell what it takes and gives."""
+        """The heads and bodies of the functions that describe its arguments and results."""
         name, n_in, n_out = self.name, len(self.inputs), len(self.outputs)
 
         def choice(kind: str, what: str, answers: Sequence[str], otherwise: str = "0") -> tuple[str, list[str]]:

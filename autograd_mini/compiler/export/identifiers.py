@@ -1,4 +1,4 @@
-"""Names in C: valid ones, made of what Python takes for a name."""
+"""Valid names in C, made from names in Python."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ first_max_in first_min_in set_nan set_zero multiply load
 settle
 """
 KEYWORDS = frozenset(_KEYWORDS.split())
-"""Those of C and C++ that nothing can be called; CasADi adds `null`, `jac` and `hess` for arguments."""
+"""Keywords of C and C++ and the like, which cannot be names; for arguments, CasADi adds `null`, `jac` and `hess`."""
 
 TAKEN = frozenset(_TAKEN.split())
 """Functions of C's library, and names in the files written here."""
@@ -34,7 +34,7 @@ def require_identifier(name: str) -> None:
     """Refuse what cannot be the name of a function in C and CasADi.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it cannot be one.
     """
     if not _IDENTIFIER.fullmatch(name) or "__" in name:
         what = "is not a name in C and CasADi (letters of ASCII, digits, single underscores, a letter first)"
@@ -46,7 +46,7 @@ def require_identifier(name: str) -> None:
 
 
 def identifiers(names: Iterable[str], taken: Sequence[str] = ()) -> list[str]:
-    """Names of arguments as C and CasADi take them, no two alike.
+    """Names of arguments that C and CasADi accept, no two alike.
 
     >>> identifiers(["x", "θ", "q['a']", "int", "x"])
     ['x', 'theta', 'q_a', 'arg_int', 'x_2']
@@ -67,7 +67,7 @@ def identifiers(names: Iterable[str], taken: Sequence[str] = ()) -> list[str]:
 
 
 def _plain(letter: str) -> str:
-    """A letter of ASCII, or the name of a Greek one."""
+    """The letter itself if it is ASCII or no letter, the name of a Greek one, else an underscore."""
     if letter.isascii() or not letter.isalpha():
         return letter
     name = unicodedata.name(letter, "").split()

@@ -1,5 +1,5 @@
-"""The functions of the file that are called from outside: the value, the gradient, Jacobian and Hessian, and those that
-CasADi makes others of."""
+"""The functions of the file that are called from outside: the value, the gradient, Jacobian and Hessian, and those from
+which CasADi derives others."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from autograd_mini.compiler.sparse.eliminating import SparseProgram
 
 Named = tuple[str, Pattern]
 Sweep = tuple[str, sweeps.Results]
-"""A function that gives a status, and where it leaves its results."""
+"""A function that returns a status, and where it leaves its results."""
 
 
 class Interface:
     """Writes the functions of a file.
 
     Args:
-        order: that of the highest derivatives.
+        order: the order of the highest derivatives.
 
     Attributes:
         lines: the functions that others call.
         entries: those that are called from outside.
-        size: how many doubles of memory they need.
+        size: how many doubles of memory the functions need.
     """
 
     def __init__(self, exported: Exported, order: int, constants: Constants) -> None:
@@ -54,7 +54,7 @@ class Interface:
                 self._second(gradient)
 
     def _body(self, kind: Kind) -> Body:
-        """The body of a program, written."""
+        """Write the body of the program of a kind."""
         return self._write(self.exported.body(kind, self.constants))
 
     def _write(self, body: Body) -> Body:
@@ -65,12 +65,12 @@ class Interface:
     def _sweeping(
         self, name: str, of: Sweep, blocks: Sequence[sweeps.Block], seeds: Sequence[tuple[int, Index]] = ()
     ) -> None:
-        """The function that computes some blocks, of what each sweep gives and of its results."""
+        """Write the function that computes blocks by sweeps: `of` is called for each, and leaves its results."""
         n_sweeps = 1 + max((int(sweep.max(initial=0)) for _, sweep in seeds), default=0)
         self.lines += sweeps.sweeping(f"{self.name}_{name}", *of, seeds, n_sweeps, blocks, self.constants)
 
     def _checked(self, kind: Kind) -> Sweep:
-        """The function that carries out a body and gives a status, and the results of the body."""
+        """Write the function that carries out a body and returns a status; return its name, and the body's results."""
         body, name = self._body(kind), f"{self.name}_{kind.name.lower()}"
         sides = self.exported.sides(self.constants) if kind == Kind.GRADIENT else []
         if not sides:
@@ -86,7 +86,7 @@ class Interface:
         return name, results
 
     def _call(self, function: str, places: Sequence[int]) -> list[str]:
-        """What calls a function that computes blocks, which are the results at these places."""
+        """The call of a function that computes blocks, which are the results at these places."""
         to = ", ".join([f"res[{place}]" for place in places])
         call = f"if (!status) status = {self.name}_{function}(w, to);"
         return ["{", *indented([f"casadi_real *to[{len(places)}] = {{{to}}};", call]), "}"]
@@ -94,7 +94,7 @@ class Interface:
     def _add(
         self, name: str, says: str, inputs: Sequence[Named], outputs: Sequence[Named], lines: Sequence[str]
     ) -> None:
-        """A function that is called from outside; where its status is not 0, its results are nan."""
+        """Add a function that is called from outside; where its status is not 0, its results are nan."""
         inputs = [*self.exported.inputs, *inputs]
         sizes = [pattern.rows.size for _, pattern in outputs]
         nans = [f"set_nan({size}, res[{place}]);" for place, size in enumerate(sizes) if size]
@@ -105,7 +105,7 @@ class Interface:
         self.entries.append(Entry(name, says, inputs, outputs, lines, differentiable))
 
     def _arguments(self) -> None:
-        """What takes the arguments, and tells whether those that Python counted with are the same."""
+        """Write what loads the arguments, and checks that those which Python counted with are the same."""
         loads = [
             f"load({leaf.lanes}, arg[{slot}], w + {start});"
             for slot, (leaf, start) in enumerate(self.exported.offsets.items())
@@ -124,12 +124,12 @@ class Interface:
         self._add(self.name, "The value.", [], outputs, self._call("results", [0]))
 
     def _weights(self, place: int) -> str:
-        """What takes the weights of the results."""
+        """The line that loads the weights of the results."""
         return f"load({self._m}, arg[{place}], w + {self.exported.weights_at});"
 
     def _at_weights(self, lines: Sequence[str], scaled: Sequence[tuple[int, int]]) -> list[str]:
-        """Lines that compute derivatives of the sum of all results times their weights, which are an argument: of one
-        result, those `scaled` are multiplied by its weight; of each, where it goes and how many numbers it is."""
+        """Lines that compute derivatives of the sum of all results times their weights, which are an argument. For a
+        single result its weight multiplies those in `scaled`: for each, where it goes and how many numbers it has."""
         place = len(self._lanes) + 1
         if not self.exported.is_one:
             return [self._weights(place), *lines]
@@ -137,15 +137,15 @@ class Interface:
         return [*lines, *(f"multiply({size}, res[{each}], {weight});" for each, size in scaled)]
 
     def _block(self, slot: int, pattern: Pattern, place: Index, sweep: Index | None = None) -> sweeps.Block:
-        """Of a matrix of derivatives with respect to an argument."""
+        """A block of a matrix of derivatives, those with respect to an argument."""
         return sweeps.Block(pattern, adjoint(slot), place, sweep)
 
     def _there(self, of: Sweep, slot: int, pattern: Pattern) -> Pattern:
-        """A pattern of derivatives with respect to an argument, without any nonzeros where nothing depends on it."""
+        """A pattern of derivatives with respect to an argument; without any nonzeros if nothing depends on that."""
         return pattern if adjoint(slot) in of[1] else empty(*pattern.shape)
 
     def _of_entries(self, name: str, found: SparseProgram) -> Sweep:
-        """The function that carries out the program of the entries of a matrix."""
+        """Write the function that carries out the program of the entries of a matrix."""
         exported = self.exported
         if exported.plan.n_guards and self._guards is None:
             self._guards = self._body(Kind.GUARDS)
@@ -155,8 +155,8 @@ class Interface:
         return f"{self.name}_{name}", body.results
 
     def _jacobian(self, name: str, gradient: Sweep, found: list[Part], *, is_turned: bool = False) -> None:
-        """The function that computes the blocks of the Jacobian, or of its transpose: from its entries if there is a
-        program of these; by rows where there is none, or it tells that something is tied and rows know better."""
+        """Write the function that computes the blocks of the Jacobian, or of its transpose: from its entries if there
+        is a program for these; row by row if there is none, or where it tells that something is tied."""
         falls_back = self._entries is not None and TIED in self._entries[1]
         if self._entries is not None:
             blocks = [sweeps.Block(pattern, ENTRIES, places) for pattern, places in found]
@@ -174,7 +174,7 @@ class Interface:
             self.lines += function(f"static int {whole}(casadi_real *w, casadi_real **to)", lines)
 
     def _first(self) -> Sweep:
-        """First derivatives; what gives those of a sweep."""
+        """Write first derivatives; return the function that computes the gradient in one sweep."""
         exported, value, wrt = self.exported, self.exported.output, self.exported.wrt
         gradient = self._checked(Kind.GRADIENT)
         found = None if exported.is_one else exported.entries(Kind.SPARSE_JACOBIAN)
@@ -208,7 +208,7 @@ class Interface:
         return gradient
 
     def _second(self, gradient: Sweep) -> None:
-        """Second derivatives."""
+        """Write second derivatives."""
         exported, value = self.exported, self.exported.output
         wrt, n = exported.wrt, len(exported.wrt)
         entries = exported.entries(Kind.SPARSE_HESSIAN)

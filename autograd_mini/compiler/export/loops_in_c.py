@@ -28,12 +28,12 @@ class Loops:
         self._names: dict[tuple[int, str], str] = {}
 
     def lines(self, scan: Scan, given: int, out: int, take: Callable[[int], int]) -> list[str]:
-        """What computes a loop.
+        """Lines that compute a loop.
 
         Args:
-            given: where what goes in is in memory.
-            out: where what comes out goes.
-            take: gives the place of so much memory.
+            given: where in memory its inputs are.
+            out: where in memory its results go.
+            take: reserves so much memory; returns where it is.
         """
         n, n_x, n_kept, n_fixed = scan.n_carry, scan.n_x, len(scan.body.kept), scan.constants.shape[1]
         fixed = f"{self._constants.numbers(scan.constants.ravel())} + {n_fixed} * k" if n_fixed else "w"
@@ -66,8 +66,8 @@ class Loops:
         ]
 
     def _step(self, scan: Scan, kind: str) -> str:
-        """The function of one of the programs of a step: it is given arrays, then what is known, and then where its
-        results go, which may be where what it is given is."""
+        """The name of the function for one of the programs of a step. It is given arrays, then constants, and then
+        where its results go, which may be the arrays that it is given."""
         key = id(scan.body), kind
         if key not in self._names:
             self._names[key] = f"{self._name}_step_{len(self._names)}"

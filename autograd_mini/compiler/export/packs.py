@@ -1,4 +1,4 @@
-"""Programs of packs in C: a loop for every pack, one for several of them where lanes stand beside lanes."""
+"""Programs of packs in C: a loop for every pack, or one for several that are computed lane by lane."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.run.scheduling import constants_of
 
 MOST_PACKS = 64
-"""So many packs share one loop, whose body a C compiler still optimises quickly. Not tuned."""
+"""How many packs may share one loop, whose body a C compiler still optimises quickly. Not tuned."""
 
 REDUCTIONS = {name: f"{name}_of" for name in ("max", "min", "prod", "norm", "logsumexp")} | {"hypot": "norm_of"}
 VECTORS = {
@@ -40,7 +40,7 @@ class Term(NamedTuple):
 
 
 def body_of(name: str, program: ir.Program, setting: Setting) -> Body:
-    """A program in C, as a function of that name."""
+    """A program of packs in C, as a function of that name."""
     return _Packs(name, program, setting).body()
 
 
@@ -61,7 +61,7 @@ class _Packs:
         results = {}
         for result, references in self._program.results.items():
             packs, index = {each.pack for each in references}, numpy.concatenate([each.index for each in references])
-            (pack,) = packs  # of each result all numbers are lanes of one
+            (pack,) = packs  # the numbers of a result are lanes of one pack
             results[result] = index.size, self._place(pack, index)
         return Body(self._name, self._loops.functions, pieces(lines), results, self._room.size)
 
@@ -69,7 +69,7 @@ class _Packs:
         return lambda variable: self._at(pack, index, [variable if variable.isalnum() else f"({variable})"])
 
     def _groups(self) -> Iterator[list[ir.Pack]]:
-        """Packs in program order, those together that one loop can hold."""
+        """Packs in program order, grouped so that one loop can compute a group."""
         group: list[ir.Pack] = []
         for pack in self._program.packs:
             if isinstance(pack.operation, ir.Leaf) or pack in self._held or not pack.lanes:
@@ -82,7 +82,7 @@ class _Packs:
             yield group
 
     def _joins(self, pack: ir.Pack, group: Sequence[ir.Pack]) -> bool:
-        """Whether a pack is computed lane by lane, and takes of the group what is in its own lane."""
+        """Whether a pack is computed lane by lane, and each lane reads only its own lane of packs in the group."""
         inside = set(group)
         if pack.lanes != group[0].lanes or not (_is_by_lane(pack) and _is_by_lane(group[0])):
             return False
@@ -131,7 +131,7 @@ class _Packs:
         return nested(["i"], [group[0].lanes], lines) if group[0].lanes > 1 else ["{", *indented(lines), "}"]
 
     def _number(self, reference: ir.Reference) -> float | None:
-        """The number that all lanes are, if they are constants."""
+        """The number that all lanes hold, if they are one constant; else None."""
         held = self._held.get(reference.pack)
         if held is None or not reference.index.size:
             return None
@@ -139,7 +139,7 @@ class _Packs:
         return float.fromhex(found.pop()) if len(found) == 1 else None
 
     def _at(self, pack: ir.Pack, index: ir.Index, variables: Sequence[str]) -> str:
-        """The place of a lane, in memory or among the constants."""
+        """An expression for the place of a lane, in memory or in a table of constants."""
         number = self._number(ir.Reference(pack, index))
         if number is not None:
             return literal(number)
@@ -152,7 +152,7 @@ class _Packs:
         return f"w[{self._constants.index(index, names, self._offsets[pack])}]"
 
     def _alone(self, pack: ir.Pack) -> list[str]:
-        """What computes a pack that is not computed lane by lane."""
+        """Lines for a pack that is not computed lane by lane."""
         operation = pack.operation
         if isinstance(operation, ir.Sum):
             return self._sum(pack, operation)
@@ -181,7 +181,7 @@ class _Packs:
         return nested(["i"], [lanes], lines) if lanes > 1 else lines
 
     def _loop(self, pack: ir.Pack, operation: ir.Loop) -> list[str]:
-        """A loop: what goes in is brought together before."""
+        """Lines for a loop, after those that copy all its inputs to one place."""
         scan, taken = operation.scan, list[tuple[int, int]]()
 
         def take(size: int) -> int:
@@ -201,7 +201,7 @@ class _Packs:
         return lines
 
     def _sum(self, pack: ir.Pack, operation: ir.Sum) -> list[str]:
-        """A sum block by block, each added to what was there."""
+        """Lines for a sum: each block is added to those before."""
         if pack not in self._offsets:
             return []
         blocks = [(segment, block) for segment in operation.segments for block in segment.blocks]
@@ -233,7 +233,7 @@ class _Packs:
         return lines if g * h * s > 1 else ["{", *indented(lines), "}"]
 
     def _scattered(self, pack: ir.Pack, segment: ir.Segment, block: ir.Block) -> list[str]:
-        """Term by term, without those that are absent."""
+        """Lines for a block term by term, without those that are absent."""
         lines = []
         for _, sign, lane, a, b in ir.Sum([ir.Segment(segment.a, segment.b, [block])]).terms():
             product = self._at(segment.a, a, ["i"])
@@ -245,7 +245,7 @@ class _Packs:
 
 
 def _covers(block: ir.Block, lanes: int) -> bool:
-    """Whether it has each lane once, and all factors."""
+    """Whether a block has each lane once, and no factor is absent."""
     is_whole = not any(is_absent(each) for each in (block.lane, block.a, block.b) if each is not None)
     return is_whole and numpy.array_equal(numpy.sort(block.lane, axis=None), numpy.arange(lanes))
 
@@ -255,7 +255,7 @@ def _is_by_lane(pack: ir.Pack) -> bool:
 
 
 def _terms(pack: ir.Pack) -> list[Term] | None:
-    """The terms of a sum of whole packs; None if it is another."""
+    """The terms of a sum that is computed lane by lane; None for any other."""
     found = []
     assert isinstance(pack.operation, ir.Sum)
     every = numpy.arange(pack.lanes)

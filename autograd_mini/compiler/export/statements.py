@@ -21,10 +21,10 @@ COMPARISONS = {
     "uno": "isunordered({}, {})",
 }
 FUSED = "FUSED"
-"""The macro for x·y + z, rounded once where that is as fast."""
+"""The macro for x·y + z, which rounds once where that is as fast as twice."""
 
 INTRINSICS = {"fmuladd": FUSED}
-"""Those of LLVM that C knows by another name."""
+"""LLVM's intrinsics that have another name in C."""
 
 _NAME = re.compile(r"\bt\d+\b")
 
@@ -42,7 +42,7 @@ def literal(number: float) -> str:
 
 
 class Statements(Assembly):
-    """Statements that compute single numbers; those of which nothing comes are left out."""
+    """Statements that compute single numbers; those whose results are not used are left out."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -90,7 +90,7 @@ class Statements(Assembly):
         return self.define(f"ldexp(1.0, (int){exponent.name})")
 
     def written(self) -> Sequence[str]:
-        """The lines."""
+        """The lines of all statements that are needed."""
         needed = set(_names(*[text for _, text in self._stores]))
         for name in reversed(self._lets):
             if name in needed:

@@ -1,4 +1,4 @@
-/* The first that is larger; nan if any is. */
+/* The largest, and the first of those that are equal; nan if any is nan. */
 static double max_of(int n, const double *x)
 {
     double out = x[0];
@@ -88,7 +88,7 @@ static void log_softmax_in(int n, double *x)
         x[i] = fabs(top) < INFINITY ? x[i] - top - total : NAN;
 }
 
-/* Of all others, without a subtraction: w has room for n numbers. */
+/* For each number the sum of all others, without a subtraction: w has room for n numbers. */
 static void sum_of_others_in(int n, double *x, double *w)
 {
     double sum = 0.0;
@@ -104,7 +104,7 @@ static void sum_of_others_in(int n, double *x, double *w)
     }
 }
 
-/* 1 for the first that is equal to out, nan being nan, and 0 for the others. */
+/* 1 for the first number that equals out, where nan equals nan, and 0 for the others. */
 static void first_equal_in(int n, double *x, double out)
 {
     int is_found = 0;
@@ -125,7 +125,7 @@ static void first_min_in(int n, double *x)
     first_equal_in(n, x, min_of(n, x));
 }
 
-/* Arrays that are wanted: a null pointer says that they are not. */
+/* These write to arrays that are wanted: a null pointer says that one is not. */
 static void set_nan(int n, casadi_real *x)
 {
     for (int k = 0; x && k < n; ++k)
@@ -151,7 +151,7 @@ static void load(int n, const casadi_real *x, casadi_real *w)
         w[k] = x ? x[k] : 0.0;
 }
 
-/* Of limits of a gradient from two sides the first, unless they differ and what the rules give is between them. */
+/* The first of a gradient's limits from two sides, unless they differ and what the rules give is between them. */
 static int settle(int n, double tolerance, double *rules, const double *first, const double *last)
 {
     double most = 0.0;

@@ -28,7 +28,7 @@ SAYS = """\
 
    arg and res point to the arrays of arguments and results, in C's order. A null pointer among the arguments stands
    for zeros; one among the results says that it is not wanted. w has room for as many doubles as {name}_work says;
-   iw and mem are not used. Of matrices with a number of nonzeros, these are kept column by column: sparsity_out gives
+   iw and mem are not used. Where nonzeros are counted, a matrix holds only these, column by column: sparsity_out gives
    the numbers of rows and columns, where each column starts, and the rows (of a matrix that is whole, a 1 instead).
    Nothing else is read or written, so functions may run in several threads at once, each with a w of its own.
 
@@ -39,11 +39,11 @@ SAYS = """\
 
 
 def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, ...], order: int) -> None:
-    """Write a file in C and its header, both or none.
+    """Write a file in C and its header, both or neither.
 
     Raises:
         OSError: they cannot be written.
-        ValueError: the path or the name is none in C, or there is no C for an operation.
+        ValueError: the path is not that of a C file, the name is not one in C, or there is no C for an operation.
     """
     if Path(path).suffix != ".c":
         raise ValueError(f"export takes the path of a C file, such as 'f.c', got {os.fspath(path)!r}")
@@ -68,7 +68,7 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
 
 
 def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
-    """The file in C and its header, of this name."""
+    """The texts of the file in C and of its header, whose name is given."""
     interface = Interface(exported, order, Constants())
     if interface.size >= LARGEST:
         raise ValueError(
@@ -97,7 +97,7 @@ def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
 
 
 LARGEST = 2**31
-"""Of so many numbers memory is no longer counted by an int."""
+"""Memory for so many numbers or more cannot be indexed by an int."""
 
 HEADER = """\
 {says}

@@ -1,1 +1,1 @@
-"""What programs are: packs, requests, and what builds programs."""
+"""The data that stages pass on: arguments, scalars, programs of packs, requests; and what builds programs."""

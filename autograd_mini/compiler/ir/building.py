@@ -37,7 +37,7 @@ class Builder:
     """A program that grows. The same operation on the same lanes is made once.
 
     Args:
-        leaves: those of its inputs.
+        leaves: the leaves of its inputs.
     """
 
     def __init__(self, leaves: Iterable[Pack] = ()) -> None:
@@ -47,12 +47,12 @@ class Builder:
         self.packs: list[Pack] = [self.constants, *leaves]
 
     def go_on(self, program: Program) -> Mapping[str, list[Reference]]:
-        """Go on from a program, of which all but the inputs is copied: its results here."""
+        """Continue a program, copying all of it but its inputs; return its results as references to the copies."""
         self.packs.clear()
         copies: dict[Pack, Pack] = {}
         for pack in program.packs:
             copies[pack] = self.taken(pack, _moved(pack.operation, copies))
-            if pack.adjoint_of is not None:  # of which nothing else may be made
+            if pack.adjoint_of is not None:  # its primal may have been dropped
                 copies[pack].adjoint_of = copies.get(pack.adjoint_of)
         return {
             name: [Reference(copies[each.pack], each.index) for each in references]
@@ -60,7 +60,7 @@ class Builder:
         }
 
     def taken(self, pack: Pack, operation: Operation) -> Pack:
-        """What a pack of another program becomes, whose operation is made of packs that are here."""
+        """What a pack of another program becomes here, given its operation on packs that are here."""
         if not isinstance(operation, Leaf):
             return self.shared(Pack(pack.lanes, pack.batched, operation))
         if operation.constants is None:
@@ -78,12 +78,12 @@ class Builder:
         return numpy.array(lanes, dtype=numpy.int64)
 
     def repeated(self, number: float, lanes: int) -> Reference:
-        """A constant as so many lanes."""
+        """A reference to one constant, repeated for so many lanes."""
         return Reference(self.constants, numpy.repeat(self.constant(numpy.array([number])), lanes))
 
     @property
     def known_constants(self) -> Floats:
-        """Those of the lanes of `constants`."""
+        """The numbers in the lanes of `constants`."""
         return numpy.array([float.fromhex(text) for text in self._constants])
 
     def constant_at(self, lane: int) -> float:
@@ -102,12 +102,12 @@ class Builder:
         return _like(pack, x)
 
     def each(self, primitive: Primitive, x: Reference, y: Reference) -> Reference:
-        """A primitive of the numbers of two matrices."""
+        """A primitive applied to the numbers of two matrices, pair by pair."""
         args = [Reference(each.pack, each.index.ravel()) for each in (x, y)]
         return _like(self.apply(primitive, args, x.index.size), x)
 
     def combined(self, terms: Sequence[tuple[float, Reference, Reference | None]]) -> Reference:
-        """Σ c·x·y of the numbers of matrices, of which the first may be adjoints."""
+        """Σ c·x·y of the numbers of matrices, where x may be an adjoint."""
         lanes, x = numpy.arange(terms[0][1].index.size), terms[0][1]
         return _like(self.sum(lanes.size, x.pack.batched, [segment(lanes, *term) for term in terms]), x)
 
@@ -115,7 +115,7 @@ class Builder:
         return self.new(Pack(lanes, batched, Sum(segments, from_zero)))
 
     def loop(self, scan: Scan, parts: Sequence[tuple[Reference, Index]], forward: Reference | None = None) -> Pack:
-        """A loop of lanes, each with the places where these go."""
+        """A loop, given the lanes that go in, and the places where they go."""
         args, places = zip(*parts)
         return self.new(Pack(scan.n_out, any(arg.pack.batched for arg in args), Loop(scan, args, places, forward)))
 
@@ -135,7 +135,7 @@ class Builder:
         return Reference(joined, numpy.arange(lane).reshape(len(parts), -1))
 
     def so_far(self, results: Mapping[str, Sequence[Reference]]) -> Program:
-        """All packs there are, as a program with these results."""
+        """All packs so far, as a program with these results."""
         assert isinstance(self.constants.operation, Leaf)
         self.constants.operation.constants = self.known_constants
         return Program(list(self.packs), results)
@@ -163,7 +163,7 @@ def _like(pack: Pack, x: Reference) -> Reference:
 
 
 def segment(lane: Index, c: float, x: Reference, y: Reference | None, *, selects: bool = False) -> Segment:
-    """out[lane] += c·x·y, number by number, of which x is an adjoint, and y may be a choice."""
+    """The segment out[lane] += c·x·y, number by number, where x is an adjoint, and y may be a choice."""
     block = elementwise(lane, x.index, None if y is None else y.index, c)
     return Segment(x.pack, None if y is None else y.pack, [block], adjoint=0, selects=selects)
 
@@ -186,7 +186,7 @@ def _copied(pack: Pack, places: list[tuple[int, Index]]) -> Segment:
 
 
 def _moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
-    """The same operation on copies of what it is made of; a leaf stays itself."""
+    """The same operation on copies of the packs that it reads; a leaf stays itself."""
 
     def reference(argument: Argument) -> Any:
         return Reference(copies[argument.pack], argument.index) if isinstance(argument, Reference) else argument
@@ -214,7 +214,7 @@ def _memo_key(pack: Pack) -> Any:
         return operation.primitive, "reduce", _key(operation.arg)
     if isinstance(operation, Vector):
         return operation.function, operation.empty == 0.0, _key(operation.arg)
-    return pack  # sums and loops are all different
+    return pack  # each sum and each loop is a pack of its own
 
 
 def _key(arg: Argument) -> Any:

@@ -18,14 +18,14 @@ import numpy
 from autograd_mini.value import Value
 
 DEEPEST = 64
-"""What is nested deeper is compared by identity, so that no nest is too deep for Python to recurse. Not tuned."""
+"""What is nested more deeply is compared by identity, so that Python can recurse into any nest. Not tuned."""
 
 LARGEST = 2**24
 """Arrays of more numbers (128 megabytes) are compared by identity: to compare them at each call would take longer than
 most calls."""
 
 BUFFERS: tuple[Any, ...] = (array, bytearray, memoryview, mmap, c_double.__mro__[-2])
-"""The last is what all data of `ctypes` are."""
+"""Types that share their memory; the last is the base class of all data of `ctypes`."""
 
 MAPPINGS = (dict, MappingProxyType)
 VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
@@ -55,7 +55,7 @@ class Exact:
 
 
 class Themselves:
-    """Things that equal only themselves, in this order; held, so that no others take their addresses."""
+    """A key of things that are compared by identity, in order; it holds them, so that no others get their addresses."""
 
     __slots__ = ("things",)
 
@@ -72,11 +72,11 @@ class Themselves:
 
 
 def token(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
-    """What is equal for two things only if they are of one type and hold the same.
+    """A key that is equal for two things only if they have the same type and content.
 
     Containers are compared by their content and attributes, functions by their code and what they hold, numbers to
-    the last bit; of other things, those that define equality by that, by how they print and by their attributes, all
-    else by identity.
+    the last bit. Other things that define equality are compared by that, by how they print and by their attributes;
+    all else is compared by identity.
 
     >>> token(1) == token(1), token(1) == token(True), token([0.0]) == token([-0.0])
     (True, False, False)
@@ -86,7 +86,7 @@ def token(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
         return thing  # type: ignore[no-any-return]
     if kind in (int, bool, complex, float):
         return kind, repr(thing)
-    if id(thing) in within or len(within) >= DEEPEST:  # it holds itself: that place of it, or it is too deep
+    if id(thing) in within or len(within) >= DEEPEST:  # a thing within itself, or too deep
         return within.index(id(thing)) if id(thing) in within else Themselves(thing)
     own_place = (*within, id(thing))
     if isinstance(thing, numpy.ndarray) and is_small(thing):
@@ -119,7 +119,7 @@ def token(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
         return Themselves(thing)
     try:
         hash(thing)
-    except TypeError:  # of what it holds
+    except TypeError:  # because of something in it
         return Themselves(thing)
     return kind, thing, repr(thing), _attributes(thing, own_place)
 
@@ -130,7 +130,7 @@ def is_small(thing: Any) -> bool:
 
 
 def are_values(thing: Any) -> bool:
-    """Whether it is a list or tuple of Values and nothing else, and of one at least."""
+    """Whether a thing is a list or tuple of Values and nothing else, and has at least one."""
     kinds = set(map(type, thing)) if isinstance(thing, (list, tuple)) else ()
     return bool(kinds) and all(issubclass(kind, Value) for kind in kinds)
 

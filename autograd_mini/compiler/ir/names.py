@@ -1,4 +1,4 @@
-"""What results of programs are called: "value", "guards", "adjoint 0" of the derivative by slot 0, and more."""
+"""The names of programs' results: "value", "guards", "adjoint 0" for the derivative by slot 0, and more."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ TIED = "tied"
 """The result that is 0 for an example, or inf where something was at a kink."""
 
 ENTRIES = "entries"
-"""The result that is derivatives in an order of their own, not that of the arguments."""
+"""The result that holds derivatives in an order of their own, not that of the arguments."""
 
 
 def adjoint(slot: int) -> str:
-    """What the derivative by a slot is called."""
+    """The name of the derivative with respect to a slot."""
     return f"adjoint {slot}"
 
 
@@ -20,5 +20,5 @@ def is_adjoint(name: str) -> bool:
 
 
 def is_checked(name: str) -> bool:
-    """Whether it matters if a result of this name is finite."""
+    """Whether programs check that a result of this name is finite."""
     return is_adjoint(name) or name in (TIED, ENTRIES)

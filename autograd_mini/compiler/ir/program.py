@@ -27,7 +27,7 @@ Index: TypeAlias = NDArray[numpy.signedinteger[Any]]
 Floats: TypeAlias = NDArray[numpy.float64]
 
 ABSENT = -1
-"""In a block: there is no such factor, as if it were 0."""
+"""The index, in a block, of a factor or lane that does not exist; a factor counts as 0."""
 
 
 @dataclass(eq=False)
@@ -56,7 +56,7 @@ class Pack:
 
 @dataclass(eq=False)
 class Reference:
-    """Lanes of a pack, chosen by an index array; of one row for each of a vector's components if it is a matrix."""
+    """Lanes of a pack, chosen by an index array; if that is a matrix, it has a row for each component of vectors."""
 
     pack: Pack
     index: Index
@@ -71,14 +71,14 @@ Argument: TypeAlias = "Reference | float"
 
 
 class _Operation:
-    """What a pack is."""
+    """How the numbers of a pack come about."""
 
     def arguments(self) -> tuple[Argument, ...]:
-        """Lanes and numbers that it takes, but for the factors of sums."""
+        """The lanes and numbers that it reads, except for the factors of sums."""
         return ()
 
     def parents(self) -> tuple[Pack, ...]:
-        """The packs that it is made of."""
+        """The packs that it reads."""
         return tuple([each.pack for each in self.arguments() if isinstance(each, Reference)])
 
 
@@ -97,7 +97,7 @@ class Leaf(_Operation):
 
 @dataclass(eq=False)
 class Apply(_Operation):
-    """A primitive, lane by lane; of a selector that has several results a `Part`."""
+    """A primitive, lane by lane; for a selector with several results, a `Part` of it."""
 
     primitive: Primitive
     args: tuple[Argument, ...]
@@ -160,7 +160,7 @@ class Block:
         return Block(self.a, self.lane, None if self.b is None else self.b.swapaxes(1, 2), self.sign)
 
     def towards_b(self) -> Block:
-        """The block of the adjoint of b, its first factor a, its second the adjoint of out."""
+        """The block of the adjoint of b; its first factor is a, its second the adjoint of out."""
         assert self.b is not None
         return Block(self.b, self.a.swapaxes(1, 2), self.lane, self.sign)
 
@@ -170,8 +170,8 @@ class Segment:
     """The products of lanes of two packs in a sum; `b` is None for a factor 1.
 
     Attributes:
-        adjoint: which factor is an adjoint, 0 or 1: one that nobody gave carries nothing, whatever the other is.
-        selects: the other factor is a choice, and where it is 0 nothing passes, whatever the adjoint is.
+        adjoint: which factor is an adjoint, 0 or 1: one without contributions carries nothing, whatever the other is.
+        selects: whether the other factor is a choice: where it is 0 nothing passes, whatever the adjoint is.
     """
 
     a: Pack
@@ -201,7 +201,7 @@ class Sum(_Operation):
 
     def terms(self) -> Iterator[tuple[Segment, float, Index, Index, Index]]:
         """The terms of each block: their segment and sign, and for each the lane and the lanes of its factors, 0 for a
-        factor 1; without those of which a factor is absent."""
+        factor 1; terms with an absent factor are left out."""
         for segment in self.segments:
             for block in segment.blocks:
                 lane, a, b = block.aligned()
@@ -220,7 +220,7 @@ class Loop(_Operation):
 
     Attributes:
         forward: the loop that this one goes back through, if it does; it keeps its states for that.
-        keeps: whether another one goes back through this.
+        keeps: whether another loop goes back through this one.
     """
 
     scan: Scan
@@ -238,8 +238,8 @@ Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum | Loop
 
 @dataclass(eq=False, frozen=True)
 class Program:
-    """Packs in an order in which each comes after what it is made of, and which of their lanes are results. It never
-    changes: `Builder.go_on(program)` goes on with copies of its packs.
+    """Packs, each after those that it reads, and which of their lanes are results. It never changes:
+    `Builder.go_on(program)` continues with copies of its packs.
 
     Attributes:
         packs: all packs.
@@ -274,7 +274,7 @@ class Program:
         return latex(str(self).splitlines())
 
     def draw(self, *, direction: str = "TB", max_boxes: int = 200) -> Drawing:
-        """The vector formulation as a picture: a box for every name, arrows from what each is made of.
+        """The vector formulation as a picture: a box for every name, and arrows to it from the names in its formula.
 
         Args:
             direction: `"TB"` from top to bottom, `"LR"` from left to right.
@@ -293,7 +293,7 @@ class Program:
         return [pack for pack in self.packs if pack.role == role]
 
     def without_dead(self) -> Program:
-        """The program with only the packs that results are made of, and all leaves but seeds; numbered."""
+        """The program with only the packs that results depend on, and all leaves but seeds; packs are numbered anew."""
         alive = {reference.pack for reference in chain(*self.results.values())}
         for pack in reversed(self.packs):
             if pack in alive or pack.role not in ("", "seed"):
@@ -319,7 +319,7 @@ class Program:
 
 
 def made_of(packs: Iterable[Pack], following: Callable[[Pack], Iterable[Pack]] = attrgetter("parents")) -> set[Pack]:
-    """The packs, and all that they are made of: of each pack it is what follows."""
+    """The packs, and all that they depend on; `following` gives what a pack reads."""
     stack, found = [*packs], set[Pack]()
     while stack:
         pack = stack.pop()
@@ -339,5 +339,5 @@ def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
 
 
 def lanes_of(pack: Pack) -> Reference:
-    """All of them."""
+    """A reference to all lanes of a pack."""
     return Reference(pack, numpy.arange(pack.lanes))

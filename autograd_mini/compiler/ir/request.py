@@ -1,4 +1,4 @@
-"""What a call asks of a program, and what it gets."""
+"""The request that a call makes of a program, and the results that it gets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autograd_mini.compiler.ir.names import adjoint
 from autograd_mini.compiler.ir.program import Floats, Pack
 
 PARAMETERS = (-1,)
-"""The slots of what a function uses without being given it."""
+"""The slots of the parameters, which a function uses without being given them."""
 
 
 class Kind(StrEnum):
@@ -48,7 +48,7 @@ class Request(NamedTuple):
 
     @property
     def names(self) -> list[tuple[int, str]]:
-        """The slots, and what programs call the derivatives with respect to them."""
+        """The slots, each with the name of the derivative with respect to it."""
         return [(slot, adjoint(slot)) for slot in self.wrt]
 
 
@@ -82,8 +82,8 @@ class Results(NamedTuple):
         value: the numbers of the result.
         agreements: how many decisions, from the first on, come out as in the trace; None if there are none.
         adjoints: derivatives by slot; those missing are 0.
-        entries: what is neither, in an order of its own: the change of each number of the result along a direction, or
-            what can be other than 0 in a sparse matrix.
+        entries: other derivatives, in an order of their own: the change of each number of the result along a direction,
+            or the entries of a sparse matrix that can be other than 0.
         is_plain: whether they are what the program gave: all finite, and nothing tied.
     """
 

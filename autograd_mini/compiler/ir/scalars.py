@@ -1,4 +1,4 @@
-"""Programs as lists of scalars: few kinds of them, each made of earlier ones, sums as lists of terms."""
+"""Programs as lists of scalars: few kinds of them, each computed from earlier ones, sums as lists of terms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ONE = 0
 """The scalar 1, the second factor of a term that has only one."""
 
 MANY = 64
-"""So many terms are looked at one by one in less time than as arrays."""
+"""Up to so many terms, it takes less time to look at them one by one than as arrays."""
 
 
 @dataclass(eq=False, slots=True)
@@ -72,7 +72,7 @@ class Terms:
 
     @property
     def factors(self) -> NDArray[numpy.int64]:
-        """Both lists as one array, [2, terms], which is kept."""
+        """`xs` and `ys` as one array, [2, terms], which is kept."""
         if self._factors is None or self._factors.shape[1] != len(self.xs):
             self._factors = numpy.array([self.xs, self.ys], dtype=numpy.int64)
         return self._factors  # type: ignore[no-any-return]
@@ -94,7 +94,7 @@ class Terms:
 
 @dataclass(eq=False, slots=True)
 class Looped:
-    """A loop, from all that goes in; no number itself."""
+    """A loop, applied to all that goes in; it is not a number itself."""
 
     scan: Scan
     args: tuple[int, ...]
@@ -102,7 +102,7 @@ class Looped:
 
 @dataclass(eq=False, slots=True)
 class Picked:
-    """One of the numbers that a loop gives."""
+    """One of the numbers that come out of a loop."""
 
     loop: int
     index: int
@@ -113,10 +113,10 @@ Scalar = Input | Number | Application | Component | Terms | Looped | Picked
 
 @dataclass(eq=False)
 class Scalars:
-    """The normalised graph: scalars by number, each after those it is made of, and which of them are wanted.
+    """The normalised graph: scalars by number, each after those that it reads, and which of them are wanted.
 
     Attributes:
-        tied: one that is not finite where something is at a kink, if anything is watched (`compiler.ties`).
+        tied: the scalar that is not finite where something is at a kink, if anything is watched (`compiler.ties`).
     """
 
     scalars: list[Scalar]
@@ -126,12 +126,12 @@ class Scalars:
 
     @cached_property
     def primitives(self) -> set[tuple[Primitive, int]]:
-        """Those applied, and to how many scalars."""
+        """The primitives applied, and to how many scalars."""
         return primitives_of(self.scalars)
 
     @property
     def roots(self) -> list[int]:
-        """All that are wanted."""
+        """All scalars that are wanted."""
         return [*self.outputs, *self.guards, *([] if self.tied is None else [self.tied])]
 
     def __repr__(self) -> str:
@@ -146,7 +146,7 @@ def primitives_of(scalars: Iterable[Scalar]) -> set[tuple[Primitive, int]]:
 
 
 def operands(scalar: Scalar) -> Iterable[int]:
-    """The scalars it is made of."""
+    """The scalars that a scalar reads."""
     if isinstance(scalar, Input):
         return ()
     if isinstance(scalar, Terms):
@@ -171,12 +171,12 @@ def leading(scalars: Sequence[Scalar]) -> Iterator[tuple[int, range]]:
 
 
 def first_computed(scalars: Sequence[Scalar]) -> int:
-    """The first one that is no lane of a leading array."""
+    """The number of the first scalar that is not a lane of a leading array."""
     return max([1, *[lanes.stop for _, lanes in leading(scalars)]])
 
 
 def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
-    """Which scalars the wanted ones are made of, those included."""
+    """Which scalars the wanted ones depend on, those included."""
     found = bytearray(len(scalars))
     for number in wanted:
         found[number] = 1
@@ -201,11 +201,11 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
 def depending(
     scalars: Sequence[Scalar], on: bytearray, goes_on: Callable[[Primitive], bool] = lambda primitive: True
 ) -> bytearray:
-    """Which scalars are made of some, those included.
+    """Which scalars depend on some, those included.
 
     Args:
-        on: which they are; it is filled.
-        goes_on: whether the result of an operation counts.
+        on: 1 for each of these; it is completed in place, and returned.
+        goes_on: whether the result of a primitive counts as depending on its operands.
     """
     is_found, passes = on.__getitem__, {}
     for number in range(first_computed(scalars), len(scalars)):

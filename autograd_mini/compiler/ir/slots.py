@@ -1,7 +1,7 @@
-"""The arguments of a call as arrays [lanes, width], each with its structure, which together make the layout.
+"""The arguments of a call: arrays [lanes, width], and structures, which with the arrays' shapes make up the layout.
 
-All plain numbers of an argument are one array, and each NumPy array is one of its own. What else there is in an
-argument, and how it is nested, is its structure.
+All plain numbers of an argument are one array, and each NumPy array is one of its own. The structure of an argument
+tells how it is nested, and what else is in it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autograd_mini.compiler.ir.program import Floats, Index
 from autograd_mini.structures import NUMBER, OTHER, Structure
 
 Parts = Callable[[int], list[Any]]
-"""Gives what stands in place of the numbers of a slot: of an array one thing, of plain numbers one for each."""
+"""Returns what stands in place of the numbers of a slot: one thing for an array, one for each of plain numbers."""
 
 
 class Slot(NamedTuple):
@@ -43,13 +43,13 @@ class Arguments:
     """The arguments of one call.
 
     Attributes:
-        names: what messages call them.
+        names: their names in messages.
         structures: one for each argument; with `slots` they are the key of the cache of traces.
-        slots: what the arrays are.
-        ranges: which of them are those of an argument.
+        slots: one for each array.
+        ranges: for each argument, which slots are its own.
         arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.
         n_examples: the length of the batch; None if no argument has one.
-        integers: of slots in which some came as ints, these: by lane, or all of them as an array.
+        integers: for each slot in which some numbers were given as ints, these: by lane, or all as an array.
         has_others: whether they hold things that hold no numbers.
     """
 
@@ -67,17 +67,17 @@ class Arguments:
         return tuple(kinds), tuple(self.slots)
 
     def integer(self, slot: int, lane: int) -> int | None:
-        """The number at a place, if it came as an int."""
+        """The number at a place, if it was given as an int."""
         found = self.integers.get(slot, {})
         return found.get(lane) if isinstance(found, dict) else int(found[lane])
 
     def others(self) -> Iterator[tuple[str, Any]]:
-        """The things that hold no numbers, and what they are called."""
+        """The things that hold no numbers, each after its path."""
         for name, structure in zip(self.names, self.structures):
             yield from ((path, node.like) for path, node in structure.paths(name) if node.kind == OTHER)
 
     def classes(self) -> Iterator[type]:
-        """Those of all nests and things, and those that are given."""
+        """The classes of all nests and things, and classes that are themselves given."""
         open_ones = [*self.structures]
         while open_ones:
             structure = open_ones.pop()
@@ -87,7 +87,7 @@ class Arguments:
             open_ones += () if structure.is_flat else structure.children
 
     def slot_names(self) -> list[str]:
-        """What the arrays are called."""
+        """The names of the arrays: their paths in the arguments."""
         found = []
         for position, (name, structure) in enumerate(zip(self.names, self.structures)):
             slots = self.ranges[position]
@@ -96,11 +96,11 @@ class Arguments:
         return found
 
     def slots_of(self, positions: Sequence[int]) -> tuple[int, ...]:
-        """Those of some arguments."""
+        """The slots of some arguments."""
         return tuple([slot for position in positions for slot in self.ranges[position]])
 
     def leaves(self, position: int) -> Iterator[tuple[int, range]]:
-        """The numbers and arrays of an argument in the order of its nest: of each its slot, and the lanes there."""
+        """The numbers and arrays of an argument in the order of its nest: for each its slot, and its lanes there."""
         slots, n_numbers = iter(self.ranges[position]), count()
         first = next(slots) if not all(self.slots[slot].is_array for slot in self.ranges[position]) else -1
         for _, node in self.structures[position].paths(""):
@@ -123,7 +123,7 @@ class Arguments:
         return structure.rebuild([part for each in found for part in each], **how)
 
     def for_function(self, numbers: Sequence[Sequence[Any]]) -> list[Any]:
-        """The arguments for one example, of the numbers of each slot; arrays without an axis become a number."""
+        """The arguments for one example, given the numbers of each slot; arrays without an axis become a number."""
 
         def parts(number: int) -> list[Any]:
             slot = self.slots[number]
@@ -142,7 +142,7 @@ class Arguments:
         ]
 
     def part(self, rows: Index) -> Arguments:
-        """The same with some of the examples."""
+        """The same arguments, for some of the examples."""
         arrays = [
             numpy.take(array, rows, axis=1) if slot.batched else array for slot, array in zip(self.slots, self.arrays)
         ]
@@ -150,12 +150,12 @@ class Arguments:
 
 
 def objects(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    """An array of Values."""
+    """An array of Values or other objects."""
     return numpy.fromiter(numbers, dtype=object, count=len(numbers)).reshape(shape)
 
 
 def _key(structure: Structure) -> Hashable:
-    """What is equal for structures that one trace serves."""
+    """A key that is equal for structures that one trace serves."""
     if structure.build is None:
         return structure.kind  # type: ignore[no-any-return]
     if structure.kind == OTHER:
@@ -166,13 +166,13 @@ def _key(structure: Structure) -> Hashable:
         like = None if structure.like is None else Exact(structure.like)
         return "dict", tuple(map(_exact, structure.kind[1])), children, like
     if structure.kind_name == "labelled" and len(structure.children[0].kind[1]) == len(structure.like):
-        # of a batch the function sees rows, as arrays without labels
+        # in a batch the function sees single rows, as arrays without labels
         return "labelled", Exact([axis.tolist() for axis in structure.like]), children
     return structure.kind, children
 
 
 def _attributes(thing: Any, seen: set[int]) -> Iterator[Exact]:
-    """Those of an object, of the objects there, and so on; what functions read is watched elsewhere."""
+    """The attributes of an object, of the objects in these, and so on; what functions read is watched elsewhere."""
     if id(thing) in seen or isinstance(thing, (type, FunctionType, MethodType, partial, ModuleType, str)):
         return
     seen.add(id(thing))
@@ -185,5 +185,5 @@ def _attributes(thing: Any, seen: set[int]) -> Iterator[Exact]:
 
 
 def _exact(thing: Any) -> Any:
-    """A key or text as what equals only its like; plain texts do so themselves."""
+    """A key that equals only its like; a plain text does so itself."""
     return thing if type(thing) is str else Exact(thing)

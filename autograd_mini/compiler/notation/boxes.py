@@ -18,7 +18,7 @@ CAPTION = (
 
 
 def draw_program(program: Program, direction: str, max_boxes: int) -> Drawing:
-    """The lines of `print(program)` as boxes, with arrows from what each is made of; see `Program.draw`."""
+    """The lines of `print(program)` as boxes, with arrows from the names that each uses; see `Program.draw`."""
     check_options(direction, max_boxes=max_boxes)
     reading, groups = Reading(program), dict[str, list[Line]]()
     for line in reading.lines:

@@ -17,7 +17,7 @@ OTHERS = "Σ≠"
 
 
 def operation_text(names: Naming, plain: Plain, pack: Pack) -> Text:
-    """The formula of what is no sum."""
+    """The formula of a pack that is not a sum."""
     operation = pack.operation
     if isinstance(operation, Loop):
         parts = joined([names.written(plain.resolved(arg)) for arg in operation.args])
@@ -59,13 +59,13 @@ def sum_text(names: Naming, pack: Pack, terms: Sequence[Term]) -> Text:
 
 
 def is_layer(terms: Sequence[Term]) -> bool:
-    """Whether a sum is z = W y + b: weights, parameters or the same for all examples, times what is no weights."""
+    """Whether a sum is z = W y + b: it has a product with weights, arguments or parameters without a batch."""
     factors = [factor.pack for term in terms if term.is_contraction and term.is_product for factor in term.factors]
     return any(pack.role in ("input", "parameter") and not pack.batched for pack in factors)
 
 
 def _tidied(names: Naming, pack: Pack, term: Term) -> Term:
-    """A matrix product turned to fit what it is assigned to, its vectors in the order in which they are read."""
+    """A matrix product, transposed if that fits its target, with its vectors in the order in which they are read."""
     if term.is_flat:
         return term
     term = term.turned() if term.lane.shape[1] == 1 else term
@@ -83,7 +83,7 @@ def _tidied(names: Naming, pack: Pack, term: Term) -> Term:
 
 
 def _term_text(names: Naming, pack: Pack, term: Term) -> tuple[Text, float]:
-    """A term without its coefficient; a number has the body 1, nothing an empty one."""
+    """A term without its coefficient, and that; a number has the body 1, nothing an empty one."""
     if term.is_flat:
         return _flat_text(names, pack, term)
     product = " ".join(names.written(factor).within(SIGN) for factor in term.factors)
@@ -114,7 +114,7 @@ def _flat_text(names: Naming, pack: Pack, term: Term) -> tuple[Text, float]:
 
 
 def _elementwise(names: Naming, factors: Sequence[Reference]) -> Text:
-    """Numbers before vectors, derivatives before the adjoints they are multiplied with."""
+    """A product, number by number: numbers before vectors, derivatives before the adjoints that they multiply."""
 
     def rank(factor: Reference) -> tuple[bool, bool, int, int]:
         first = int(factor.index.flat[0])
@@ -125,7 +125,7 @@ def _elementwise(names: Naming, factors: Sequence[Reference]) -> Text:
 
 
 def _flat(names: Naming, pack: Pack, term: Term) -> tuple[Index, list[Reference]]:
-    """All products in order of their lanes: lanes, and factors, as a row if each lane is a sum of them."""
+    """All products in the order of their lanes: lanes, and factors, as a row if each lane is a sum of several."""
     (g, h, s), k = term.lane.shape, term.a.index.shape[2]
     aligned = [term.lane[..., None], term.a.index[:, :, None, :]]
     aligned += [] if term.b is None else [term.b.index.swapaxes(1, 2)[:, None]]

@@ -1,4 +1,4 @@
-"""What packs are called when a program is read, in which order their lanes are, and as which matrices.
+"""The names of packs in a program that is read, the order of their lanes, and the matrices that these form.
 
 The first use of a matrix tells how it is arranged; later ones are the same, its transpose, or another arrangement
 that is marked, as x⟨4 × 6⟩.
@@ -25,9 +25,9 @@ Key = tuple[Pack, bytes]
 
 
 class View(NamedTuple):
-    """Lanes of a pack as they are read, in their natural order; `chosen` are which, as in Python, empty for all."""
+    """Lanes of a pack in the order in which they are read; `chosen` says which, as a slice, and is empty for all."""
 
-    key: Key  # what is arranged: the pack that they belong to in the end, and which lanes of it
+    key: Key  # what is arranged: the root of the pack, and which lanes of it
     chosen: str
     natural: Index  # all lanes, if the choice cannot be written
     ranks: Index  # for each number of the reference its place in that order
@@ -36,11 +36,11 @@ class View(NamedTuple):
 class Naming:
     """The names and arrangements of one program, given as it is read from its first pack to its last.
 
-    Adjoints are called and arranged after what they are adjoints of. Parameters are divided into blocks, each with a
+    Adjoints are named and arranged like what they are adjoints of. Parameters are divided into blocks, each with a
     name of its own; any other pack is one block. `forward` are the packs of the value.
 
     Attributes:
-        names: those of packs; of parameters and what is arranged like them, what stands before the name of a block.
+        names: the names of packs; for parameters and what is arranged like them, what precedes the name of a block.
         used: the names used since this was last emptied.
         inlined: packs that are written as their formula, with the names in it.
     """
@@ -80,7 +80,7 @@ class Naming:
     def name(self, pack: Pack, wanted: str, is_layer: bool) -> None:
         """Give a pack its name: that of an adjoint, the wanted one or the next free one.
 
-        If it is z = W y + b, parameters that come up before the next pack are called after it.
+        If it is z = W y + b, parameters that come up before the next pack are named after it.
         """
         self._letters = [iter(OFFSETS * is_layer), iter(MATRICES * is_layer)]
         target = pack.adjoint_of
@@ -93,7 +93,7 @@ class Naming:
         self.names[pack] = self._unique(wanted) if is_free else wanted or self._fresh("v")
 
     def written(self, reference: Reference) -> Text:
-        """A reference in letters: the name, which lanes, and how they are arranged, on any number of axes."""
+        """A reference as text: the name, which lanes, and how they are arranged, on any number of axes."""
         numbers = constants_of(reference)
         if numbers is not None:
             each = numbers.ravel().tolist()
@@ -112,7 +112,7 @@ class Naming:
         return Text(base.within(ATOM) + mark) if mark else base
 
     def leaves(self) -> Iterator[tuple[str, Reference]]:
-        """The names of all leaves, of the parameters block by block, with their lanes arranged as they are read."""
+        """The names of all leaves, for parameters block by block, with their lanes arranged as they are read."""
         for pack in [each for each in self.names if each.role]:
             every = lanes_of(pack)
             for block in self._within(every):
@@ -122,7 +122,7 @@ class Naming:
                 yield name, Reference(pack, natural if layout is None else natural[layout])
 
     def view(self, reference: Reference) -> View:
-        """The lanes as they are read."""
+        """The lanes of a reference as they are read."""
         index = reference.index
         natural = numpy.concatenate([self._block_order(block, index) for block in self._within(reference)])
         ranks = places(natural, index)
@@ -133,7 +133,7 @@ class Naming:
         return View((self._roots[reference.pack], natural.tobytes()), chosen, natural, ranks)
 
     def grid(self, reference: Reference) -> Index:
-        """For each number of a matrix its place when that of its lanes is read row by row."""
+        """For each number of a matrix, its place when the matrix that its lanes usually form is read row by row."""
         view = self.view(reference)
         layout = self._known[view.key][0]
         return view.ranks if layout is None else places(layout.ravel(), view.ranks)
@@ -151,18 +151,18 @@ class Naming:
             self._known[view.key][0] = view.ranks.squeeze()
 
     def lay_out_like(self, reference: Reference, other: Reference) -> None:
-        """Arrange lanes of a pack like what they are made from one by one."""
+        """Arrange lanes of a pack like those from which they are computed one by one."""
         own, view = self.view(reference), self.view(other)
         if self._known[own.key][0] is None and numpy.array_equal(own.ranks, view.ranks):
             self._known[own.key][0] = self._known[view.key][0]
 
     def turn(self, reference: Reference) -> str | None:
-        """What makes a matrix of lanes of how they are arranged: nothing, ᵀ for transposing, or None for neither."""
+        """What turns the usual arrangement of lanes into this matrix: nothing, ᵀ for transposing, None for neither."""
         view = self.view(reference)
         return _turn(self._known[view.key][0], view.ranks.squeeze())
 
     def _mark(self, view: View) -> str:
-        """What to write behind a name for the arrangement of its lanes; empty if it is the usual one."""
+        """What to write after a name for the arrangement of its lanes; empty if it is the usual one."""
         ranks, in_order, known = view.ranks.squeeze(), numpy.arange(view.natural.size), self._known[view.key]
         if in_order.size == 1 or (ranks.ndim < 2 and numpy.array_equal(ranks, in_order)):
             return ""
@@ -180,13 +180,13 @@ class Naming:
         return f"⟨{_dimensions(arranged)}⟩{subscripted('', alike) if alike > 1 else ''}{turn}"
 
     def _within(self, reference: Reference) -> list[Block]:
-        """The blocks that a reference is to."""
+        """The blocks from which a reference has lanes."""
         root, index = self._roots[reference.pack], reference.index[reference.index != ABSENT]
         numbers = dict.fromkeys(self._blocks[root][index].tolist()) if root in self._blocks else [0]
         return [(root, number) for number in numbers]
 
     def _block_order(self, block: Block, index: Index) -> Index:
-        """The lanes of a block in the order in which they are read: of parameters, that of the first use."""
+        """The lanes of a block in the order in which they are read: for parameters, that of their first use."""
         leaf, number = block
         if leaf not in self._blocks:
             return self._orders[leaf]

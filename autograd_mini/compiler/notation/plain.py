@@ -1,6 +1,6 @@
-"""Programs without their plumbing, to be read: copies are what they copy, factors 1 are gone, numbers are numbers.
+"""Programs to be read, without their plumbing: copies are what they copy, factors 1 are gone, numbers are numbers.
 
-Lanes lie in the order in which a trace met them; a layer's are read in that of its inputs, or of what it is made into.
+Lanes lie in the order in which a trace met them; a layer's are read in that of its inputs, or of what reads them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy
 from autograd_mini.compiler.ir.program import ABSENT, Index, Leaf, Loop, Pack, Program, Reference, Segment, Sum, Vector
 
 MOST_LEVELS = 4
-"""A constant vector of more different numbers stays one: it would be as many terms."""
+"""A constant vector with more distinct numbers stays a vector: it would become as many terms."""
 
 
 @dataclass(eq=False)
@@ -22,7 +22,7 @@ class Term:
     """`coefficient · Σ_k a[g,h,k] · b[g,k,s]`, in the lanes [g,h,s] of a sum; `b` is None for a factor 1.
 
     Attributes:
-        over_batch: whether it is summed over the batch too.
+        over_batch: whether it is summed over the batch, too.
     """
 
     lane: Index
@@ -32,7 +32,7 @@ class Term:
     over_batch: bool
 
     def turned(self) -> Term:
-        """The same with the factors exchanged."""
+        """The transposed term, with its factors exchanged."""
         assert self.b is not None
         a, b = (Reference(factor.pack, factor.index.swapaxes(1, 2)) for factor in (self.b, self.a))
         return replace(self, lane=self.lane.swapaxes(1, 2), a=a, b=b)
@@ -76,7 +76,7 @@ class Plain:
 
     Attributes:
         terms: what each sum consists of.
-        origins: of the packs that are nothing but copies, where each lane comes from: the number of a pack, a lane.
+        origins: for packs that only copy, where each lane comes from: the number of a pack, and a lane.
     """
 
     def __init__(self, program: Program) -> None:
@@ -100,7 +100,7 @@ class Plain:
         return reference
 
     def parts(self, pack: Pack, order: Index) -> list[Reference]:
-        """What a pack of copies is joined from, its lanes in that order."""
+        """The references from which a pack of copies is joined, with its lanes in some order."""
         numbers, lanes = (each[order] for each in self.origins[pack])
         breaks = numpy.flatnonzero(numpy.diff(numbers)) + 1
         chosen = zip(numpy.split(numbers, breaks), numpy.split(lanes, breaks))
@@ -131,7 +131,7 @@ class Plain:
 
 
 def constants_of(reference: Reference) -> Any:
-    """The numbers themselves, where a reference is to constants."""
+    """The numbers of a reference to constants; None for any other."""
     operation = reference.pack.operation
     if not isinstance(operation, Leaf) or operation.constants is None:
         return None
@@ -186,7 +186,7 @@ def _follow_operands(plain: Plain, pack: Pack, orders: dict[Pack, Index]) -> Non
 
 
 def _links(plain: Plain, pack: Pack) -> Iterator[tuple[Index, Reference]]:
-    """Pairs of lanes of a pack, and of lanes of its operands that they are made from one by one."""
+    """Pairs of lanes of a pack, and the lanes of an operand from which they are computed one by one."""
     for term in plain.terms.get(pack, []):
         factors = [term.a] if term.b is None or term.b.index.shape[1] > 1 else [term.a, term.b]
         for factor in factors if term.lane.shape[2] == 1 else ():
@@ -201,7 +201,7 @@ def _links(plain: Plain, pack: Pack) -> Iterator[tuple[Index, Reference]]:
 
 
 def places(order: Index, lanes: Index) -> Index:
-    """The place of each of some lanes in an order of some or all."""
+    """The place of each lane in an order of lanes; an absent one stays absent."""
     by_lane = numpy.argsort(order)
     found = numpy.searchsorted(order, lanes, sorter=by_lane).clip(0, order.size - 1)
     return numpy.where(lanes == ABSENT, ABSENT, by_lane[found])

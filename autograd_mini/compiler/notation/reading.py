@@ -44,11 +44,11 @@ class Line:
 
 
 class Reading:
-    """A program, or its first so many packs, as lines, every name defined before it is used.
+    """A program, or its first `most` packs, as lines, every name defined before it is used.
 
     Attributes:
-        lines: those of the value first.
-        names: what the packs are called.
+        lines: the lines, those of the value first.
+        names: the names of the packs.
         is_whole: whether reading came to the end.
     """
 
@@ -73,7 +73,7 @@ class Reading:
         self._read_value()
 
     def _operands(self, pack: ir.Pack) -> list[ir.Reference]:
-        """What the formula of a pack is written with."""
+        """The references with which the formula of a pack is written."""
         return [self._slopes[pack][1]] if pack in self._slopes else self.plain.operands(pack)
 
     def _found_slopes(self, program: ir.Program) -> Iterator[tuple[ir.Pack, tuple[Primitive, ir.Reference]]]:
@@ -88,7 +88,7 @@ class Reading:
                     yield slope, (primitive, self.plain.resolved(arg))
 
     def _read(self, pack: ir.Pack) -> None:
-        """Make the lines of a pack, or note what it is written as where it is used."""
+        """Make the lines of a pack, or note how it is written where it is used."""
         names, plain = self.names, self.plain
         names.used = []
         if pack in self._slopes:
@@ -107,7 +107,7 @@ class Reading:
                 given.update(lanes.tolist())
 
     def _is_inlined(self, pack: ir.Pack) -> bool:
-        """Whether it is a short local derivative, or part of one, written in the one place that uses it."""
+        """Whether a pack is a short local derivative, or part of one, and is written in the only place that uses it."""
         if pack in self._forward or pack in self._finals or pack.adjoint_of is not None or self._uses[pack] != 1:
             return False
         (lanes, formula, _), *others = self._formulas(pack)
@@ -117,7 +117,7 @@ class Reading:
         return True
 
     def _formulas(self, pack: ir.Pack) -> Iterator[tuple[ir.Index, Text, bool]]:
-        """What adds to which lanes, and whether there is a matrix product in it."""
+        """The lanes that are added to, the formula of what is added, and whether there is a matrix product in it."""
         groups: dict[bytes, list[Term]] = {}
         for term in self.plain.terms.get(pack, []):
             if term.lanes.size:
@@ -148,7 +148,7 @@ class Reading:
             self.names.lay_out_like(ir.lanes_of(pack), operand)
 
     def _read_value(self) -> None:
-        """A line for the value, if it is not what a line before has defined."""
+        """Add a line for the value, unless an earlier line has defined it."""
         value, name = self._results.get("value"), self.names.value
         if self.is_whole and value is not None and value.index.size and name not in self.names.names.values():
             self.names.used, value = [], self.plain.resolved(value)
@@ -166,7 +166,7 @@ class Reading:
         self.lines.insert(self._place_of(line), line)
 
     def _place_of(self, line: Line) -> int:
-        """Behind all that are like it; what only the caller wants, where it can first be computed, products first."""
+        """Where a line goes: after all of its kind; one that only the caller needs, where it can first be computed."""
         if line.is_backward and not line.is_last:
             return len(self.lines)
         needed = {*line.names, *line.uses}
@@ -181,7 +181,7 @@ class Reading:
 
 
 MOST_LINES = 200  # what a reader scrolls through
-MARGIN = 4  # lines of the gradient may move up; of packs beyond so many times the most, none come among them
+MARGIN = 4  # so many times the lines shown are read, as lines of the gradient may move up
 LONGEST, WIDEST = 100, 64  # letters of a formula; and of lines that push the shapes of all to the right
 
 COLUMNS = "of columns"
@@ -196,7 +196,7 @@ LEGEND = {
 
 
 def text_of(program: ir.Program, most_lines: int = MOST_LINES) -> str:
-    """The program, forward and then backward, a line a pack.
+    """The program as text, forward and then backward, a line for each pack.
 
     >>> import numpy
     >>> from autograd_mini import dot, relu

@@ -12,8 +12,8 @@ from autograd_mini.compiler.ir.program import Apply, Index, Pack, Reference, Seg
 from autograd_mini.compiler.partition import FEWEST_COLUMNS
 
 TURNS = 6
-"""Columns that belong together are found in so many turns, a link of a chain of units in each, or taken to be all. Not
-tuned."""
+"""For how many turns columns that belong together are looked for, each turn following one more link from unit to unit;
+after that, all are taken to belong together. Not tuned."""
 
 
 class Place(NamedTuple):
@@ -44,7 +44,7 @@ class Slot(NamedTuple):
 
 @dataclass
 class Flat:
-    """The terms of a sum, one after the other: of each its segment, its sign, its lane and the lanes of its factors."""
+    """The terms of a sum, as columns: for each its segment, its sign, its lane and the lanes of its factors."""
 
     segments: Sequence[Segment]
     segment: Index
@@ -66,7 +66,7 @@ class Flat:
         return Flat(self.segments, *[each[chosen] for each in (self.segment, self.sign, self.lane, self.a, self.b)])
 
     def factors(self) -> Iterator[tuple[Pack, Any, Index]]:
-        """The packs of factors, which terms have them, and which lanes of theirs."""
+        """The packs of factors; for each, which terms have it, and the lanes of that factor in all terms."""
         for number, segment in enumerate(self.segments):
             chosen = self.segment == number
             yield segment.a, chosen, self.a
@@ -75,7 +75,7 @@ class Flat:
 
 
 class Rows(NamedTuple):
-    """The terms of the sums of some rows, [terms of all rows] or [these, columns]."""
+    """The terms of the sums of some rows: [terms] for what all columns share, [terms, columns] for lanes of factors."""
 
     row: Index
     segment: Index
@@ -89,7 +89,7 @@ class Columns:
     """Packs that are computed in the same `n` columns.
 
     Attributes:
-        places: where their lanes are.
+        places: where the lanes of each are.
         flat: the terms of those that are sums.
         totals: sums over all columns, and their terms.
     """
@@ -101,14 +101,14 @@ class Columns:
     totals: dict[Pack, Flat] = field(default_factory=dict)
 
     def reads(self) -> Iterator[Pack]:
-        """The packs that come from elsewhere."""
+        """The packs that these columns read and do not compute."""
         for pack in self.places:
             yield from (parent for parent in pack.parents if parent not in self.places)
         for flat in self.totals.values():
             yield from (pack for pack, _, _ in flat.factors() if pack not in self.places)
 
     def take(self, pack: Pack) -> bool:
-        """Whether a pack goes on in these columns; then they have it."""
+        """Take in a pack that can go on in these columns; return whether it can."""
         units, reads = reads_of(pack)
         low, high = numpy.full(units, self.n), numpy.full(units, -1)
         pairs = []
@@ -142,11 +142,11 @@ class Columns:
         return False
 
     def begin(self, pack: Pack) -> bool:
-        """Whether a pack has a column for each of its lanes, or vectors; then these columns have it."""
+        """Take in a pack with a column for each of its lanes, or vectors; return whether that can be."""
         return self._take(pack, numpy.arange(self.n))
 
     def _take(self, pack: Pack, column: Index) -> bool:
-        """Whether all columns do the same for a pack, if its lanes, or vectors, are in these; then they have it."""
+        """Take in a pack, given the column of each lane, or vector, if all columns do the same; return whether so."""
         operation = pack.operation
         if isinstance(operation, Vector):
             column = column[numpy.arange(pack.lanes) % operation.arg.index.shape[1]]
@@ -167,7 +167,7 @@ class Columns:
         return all(map(self._is_same, self.slots(pack)))
 
     def _is_same(self, slot: Slot) -> bool:
-        """Whether each column reads the same rows of its own."""
+        """Whether each column reads only its own numbers, and all columns the same rows."""
         place = self.places.get(slot.pack)
         if place is None:
             return True
@@ -175,14 +175,14 @@ class Columns:
         return bool((place.column[slot.lanes] == numpy.arange(self.n)).all() and (row == row[:, :1]).all())
 
     def slots(self, pack: Pack) -> list[Slot]:
-        """What each argument, or component, of a pack that is no sum reads; a vector is read once in a column."""
+        """What each argument, or component, of a pack that is not a sum reads; a column reads a vector only once."""
         operation, lanes = pack.operation, self.places[pack].lanes
         if isinstance(operation, Apply):
             return [Slot(arg.pack, arg.index[lanes]) for arg in operation.args if isinstance(arg, Reference)]
         (arg,) = operation.arguments()
         assert isinstance(arg, Reference)
         if isinstance(operation, Vector):
-            lanes = lanes[: len(lanes) // len(arg.index)]  # of the first component
+            lanes = lanes[: len(lanes) // len(arg.index)]  # those of the first component
         return [Slot(arg.pack, row[lanes]) for row in arg.index]
 
     def rows(self, pack: Pack) -> Rows | None:
@@ -191,7 +191,7 @@ class Columns:
         return self._sorted(flat, place.column[flat.lane], place.row[flat.lane])
 
     def total(self, flat: Flat) -> Rows | None:
-        """The terms that each column adds to sums over all columns, in rows; None if it is not so."""
+        """The terms that each column adds to sums over all columns, as rows; None if columns do not do the same."""
         column = numpy.full(flat.lane.size, -1)
         for pack, chosen, lanes in flat.factors():
             if pack in self.places:
@@ -203,7 +203,7 @@ class Columns:
         return None if (column < 0).any() else self._sorted(flat, column, flat.lane)
 
     def _sorted(self, flat: Flat, column: Index, row: Index) -> Rows | None:
-        """Terms by columns and rows, in each row so that they read the same; None if they do not."""
+        """Sort terms by column and row, so that all columns read the same; None if there is no such order."""
         if flat.lane.size % self.n:
             return None
         keys = [numpy.zeros(flat.lane.size, numpy.int64) for _ in range(2)]
@@ -242,8 +242,8 @@ def reads_of(pack: Pack) -> tuple[int, list[tuple[Pack, Index, Index]]]:
 
 
 def _joined(unit: Index, column: Index, units: int, n: int) -> Index:
-    """For each column a number that is the same for those of one unit, from 0 on in order; of all 0 if they are not
-    found soon."""
+    """Number columns from 0 on, in order, so that those which a unit joins get the same number; all get 0 if that is
+    not settled after `TURNS`."""
     label = numpy.arange(n)
     for _ in range(TURNS):
         lowest = numpy.full(units, n)

@@ -1,10 +1,10 @@
-"""Columns: what one example does again and again, such as the same for each of many points or pairs, becomes columns
-that a kernel computes side by side.
+"""Columns: what one example computes again and again, as for each of many points or pairs, becomes columns that a
+kernel computes side by side.
 
-Packs are taken in order. A pack goes on in the columns of what it is made of where each of its lanes needs one of them
-alone; where it needs some of them, and no two lanes the same, these become one column. Else it begins columns of its
-own, one for each lane, and numbers are gathered for it. A sum over all columns alike is added up by the kernel; a sum
-over others is computed term by term.
+Packs are taken in order. If each lane of a pack reads a single column, the pack goes on in the columns that it reads;
+if a lane reads several, and no two lanes the same, these are merged into one. Else the pack begins columns of its own,
+one for each lane, and numbers are gathered for it. A sum over all columns alike is added up by the kernel; any other
+sum is computed term by term.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from autograd_mini.compiler.passes.columnar import Columns, Flat, Rows, reads_of
 
 @dataclass
 class Gathered:
-    """A sum term by term: numbers may come from anywhere."""
+    """A sum that is computed term by term: its numbers may come from anywhere."""
 
     pack: Pack
     flat: Flat
 
     def reads(self) -> Iterator[Pack]:
-        """The packs that come from elsewhere."""
+        """The packs that the sum reads."""
         return (pack for pack, _, _ in self.flat.factors())
 
 
@@ -37,12 +37,12 @@ Item = Columns | Gathered
 def divide(
     program: Program, constants: Sequence[Pack] = (), given: Iterable[Pack] = (), *, however_many: bool = False
 ) -> list[Item]:
-    """Columns and sums that compute a program without a batch, one after the other; its leaves, and what else is given,
-    are there.
+    """The columns and sums that compute a program without a batch, in order, from its leaves and other packs that are
+    given.
 
-    What the value is made of comes first and is divided in the same way whatever else a program computes, so that the
-    value has the same bits. If that has too many rows, all sums are computed term by term, which takes less to compile;
-    unless there may be `however_many`.
+    What the value depends on comes first and is divided in the same way whatever else a program computes, so that the
+    value has the same bits. If its columns have too many rows, all sums are computed term by term, which compiles
+    faster, unless there may be `however_many`.
     """
     wanted = made_of([each.pack for each in program.results.get("value", program.results.get("outputs", ()))])
     given = {pack for pack in program.packs if isinstance(pack.operation, Leaf)} | {*constants, *given}
@@ -58,8 +58,8 @@ def divide(
 
 
 def sizes_in_columns(items: Sequence[Item]) -> tuple[int, int, int]:
-    """How many operations are in columns, how many these are in all of at least so many columns as are worth it, and
-    how many numbers are gathered."""
+    """How many operations a column has, summed over all groups of columns; how many all columns have, in groups of at
+    least `FEWEST_COLUMNS`; and how many numbers are gathered."""
     rows = inside = gathered = 0
     for item in items:
         if isinstance(item, Gathered):
@@ -73,10 +73,7 @@ def sizes_in_columns(items: Sequence[Item]) -> tuple[int, int, int]:
 
 
 class _Division:
-    """
-    Args:
-        are_apart: all sums are computed term by term.
-    """
+    """Divides packs into items; if `are_apart`, all sums are computed term by term."""
 
     def __init__(self, given: set[Pack], constants: Sequence[Pack], *, are_apart: bool = False) -> None:
         self.items: list[Item] = []
@@ -87,7 +84,7 @@ class _Division:
         self._item_of: dict[Pack, int] = dict.fromkeys(given, -1)
 
     def take_all(self, packs: Iterable[Pack], last: Collection[Pack]) -> None:
-        """Find the items of packs, some of which are the last ones; later packs join no columns of these."""
+        """Find the items of packs, of which `last` are read by no other. Later packs do not merge their columns."""
         for pack in packs:
             if pack not in self._item_of:
                 self.take(pack, is_last=pack in last)
@@ -99,7 +96,7 @@ class _Division:
         """Find the item of a pack.
 
         Args:
-            is_last: nothing is made of it: of many rows it is better computed in the order of its lanes.
+            is_last: whether no other reads it: a sum of many rows is then better computed in the order of its lanes.
         """
         latest = max([self._item_of[parent] for parent in pack.parents], default=-1)
         item = self.items[latest] if latest >= 0 else None
@@ -133,7 +130,7 @@ class _Division:
         self.items.append(item)
 
     def _total(self, pack: Pack, operation: Sum, columns: Columns) -> bool:
-        """Whether a sum runs over all columns alike, but for terms that have nothing to do with them."""
+        """Take a sum that runs over all columns alike, apart from terms without them; return whether it does."""
         flat = Flat.of(operation)
         inner = numpy.zeros(flat.lane.size, bool)
         for other, chosen, _ in flat.factors():

@@ -1,4 +1,4 @@
-"""Lists of scalars that grow, by themselves and by rules that run on their numbers."""
+"""Lists of scalars to which operations are appended, one by one or by rules that run on symbols."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Growing:
         return self.add(Terms([1.0] * len(numbers), [*numbers], [ONE] * len(numbers)))
 
     def again(self, scalar: Scalar, place: Callable[[int], int]) -> int:
-        """A scalar made of others than before: `place` gives each of them."""
+        """Add a scalar again, with operands that `place` gives for the old ones."""
         if isinstance(scalar, Terms):
             return self.add(replace(scalar, xs=[*map(place, scalar.xs)], ys=[*map(place, scalar.ys)]))
         if isinstance(scalar, Component):
@@ -87,7 +87,7 @@ class Growing:
         return self.add(scalar)
 
     def operand(self, number: int) -> Any:
-        """A scalar as rules calculate with it: of a constant its number."""
+        """A scalar as rules compute with it: a constant's number, or else an `Operand`."""
         scalar = self.scalars[number]
         return scalar.number if type(scalar) is Number else Operand(self, number)
 
@@ -96,7 +96,7 @@ class Growing:
         return operand.place if isinstance(operand, Operand) else self.number(to_float(operand, "a rule"))
 
     def applied(self, primitive: Primitive, args: Sequence[Any]) -> Any:
-        """What a primitive makes of operands and numbers."""
+        """Apply a primitive to operands and numbers."""
         numbers = [*map(self.number_of, args)]
         if parts := parts_of(primitive, len(args)):
             return tuple(Operand(self, self.apply(part, *numbers)) for part in parts)
@@ -104,7 +104,7 @@ class Growing:
 
 
 class Operand(Place):
-    """A scalar as a number of a rule; comparisons of it are scalars, 1 or 0."""
+    """A scalar with which rules compute as with a number; comparisons of it are scalars, 1 or 0."""
 
     __slots__ = ()
 

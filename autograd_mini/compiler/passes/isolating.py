@@ -33,7 +33,7 @@ def _is_long(pack: Pack) -> bool:
 
 
 class _Isolated(Builder):
-    """A program that grows by another, its large products isolated."""
+    """Copies a program, with its large products isolated."""
 
     def taken(self, pack: Pack, operation: Operation) -> Pack:
         if isinstance(operation, Leaf):
@@ -63,7 +63,7 @@ class _Isolated(Builder):
         return segments
 
     def _apart_over_batch(self, pack: Pack, segments: list[Segment]) -> list[Segment]:
-        """What is summed over the batch apart from what is not, so that a batch can be summed piece by piece."""
+        """Separate what is summed over the batch from what is not, so that a batch can be summed piece by piece."""
         over = [segment for segment in segments if segment.batched]
         if pack.batched or not over or len(over) == len(segments):
             return segments
@@ -80,7 +80,7 @@ class _Isolated(Builder):
         return [*rest, Segment(summed, None, [elementwise(lanes, numpy.arange(lanes.size), None)])]
 
     def _shortened(self, n_lanes: int, batched: bool, segments: list[Segment]) -> list[Segment]:
-        """Few segments: of many, some at a time become packs of their own."""
+        """At most `MOST_SEGMENTS` segments: if there are more, groups of them become packs of their own."""
         while len(segments) > MOST_SEGMENTS:
             parts = [segments[start : start + MOST_SEGMENTS] for start in range(0, len(segments), MOST_SEGMENTS)]
             segments = [whole(self.sum(n_lanes, batched, part)) for part in parts]

@@ -1,7 +1,7 @@
-"""Paths put together: one straight program that gives each example of a batch the results of its own path.
+"""Merge paths: one program without branches gives each example of a batch the results of its own path.
 
-What paths compute alike they share, and where they part, `where` chooses: a loop that some examples leave early runs to
-the end for all. Only paths without sums are put together, so that no number is added up in another order than alone.
+Paths share what they compute alike, and `where` chooses between their results: a loop that some examples leave early
+runs to the end for all. Only paths without sums are merged, so that nothing is added up in another order than alone.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class _Ending(NamedTuple):
 
 
 def merged(plans: Sequence[Plan]) -> Trace | None:
-    """One trace in place of several, with one result more: which of these paths an example takes, the first of them
-    being 1; 0 if none. None if that would not give the bits of each alone, or not pay."""
+    """One trace in place of several, with one more result: which of these paths an example takes, counted from 1, or 0
+    for none. None if the trace would not give the bits of each path alone, or would not pay."""
     traces = [plan.trace for plan in plans]
     first = traces[0]
     if any(each.structure != first.structure or each.inner for each in traces) or any(map(_has_sums, plans)):
@@ -56,7 +56,7 @@ def _has_sums(plan: Plan) -> bool:
 
 
 class Together:
-    """The nodes of several traces, those that are alike but once."""
+    """The nodes of several traces; those that are alike are there once."""
 
     def __init__(self, first: Trace) -> None:
         self._inputs = [*chain.from_iterable(first.inputs)]
@@ -80,7 +80,7 @@ class Together:
         return self._like[key]
 
     def ending(self, traces: Sequence[tuple[int, Trace]], depth: int) -> _Ending:
-        """That of traces, with their numbers, whose first decisions, so many of them, are the same."""
+        """The ending of numbered traces whose first `depth` decisions are the same."""
         agreements: list[Value] = []
         number, trace = traces[0]
         for place in range(depth, max(len(each.path) for _, each in traces)):

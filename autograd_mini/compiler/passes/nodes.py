@@ -1,4 +1,4 @@
-"""What stands in a graph for a loop: a node made of all that goes in; of this one, all numbers that come out."""
+"""The nodes of a loop in a graph: one made from all that goes in, and from that one a node for each result."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 def _never(*args: object) -> Any:
     raise TypeError(
-        "a compiled function differentiates, or computes again, what an earlier scan gave; take the derivative, by "
+        "a compiled function differentiates, or computes again, the result of an earlier scan; take the derivative, by "
         "grad, jacobian and the like, of a function that itself calls scan"
     )
 
 
 class Scanned(Primitive):
-    """A loop."""
+    """The operation of a node that stands for a loop."""
 
     def __init__(self, scan: Forward) -> None:
         super().__init__("scan", _never, _never, arity=None)
@@ -30,13 +30,13 @@ class Scanned(Primitive):
 
 
 class Kept(Primitive):
-    """One of the numbers that a loop gives; there may be many of them, so that all but its index is the class's."""
+    """One of the numbers that come out of a loop. There may be many, so all attributes but `index` are the class's."""
 
     def __init__(self, index: int) -> None:
         self.index = index
 
     def is_like(self, other: object) -> bool:
-        """Whether another is the number at the same place."""
+        """Whether another operation picks the number at the same place."""
         return isinstance(other, Kept) and self.index == other.index
 
 

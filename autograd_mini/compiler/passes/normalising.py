@@ -1,7 +1,7 @@
 """Normalise: the recorded graph as few kinds of scalars, the operations as they were written, sums as lists of terms.
 
-`sum`, `dot` and their like, and chains of + are sums: what they add up is one list Σ x·y, in which products that
-nothing else uses are taken in. Nothing else is rearranged.
+`sum`, `dot` and their like, and chains of + are sums: each is one list of terms Σ x·y, which takes in products that
+nothing else reads. Nothing else is rearranged.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
 
 SHORTEST_CHAIN = 4
-"""A chain of + of fewer terms is carried out as it is written."""
+"""A chain of + with fewer terms is computed as it is written, not as a sum."""
 
 
 def with_one_guard(traced: Trace) -> Trace:
-    """The same with one guard in place of all: how many decisions, from the first on, come out as they did."""
+    """The trace with one guard in place of all: how many decisions, from the first on, come out as they did."""
     if not traced.guards:
         return traced
     agreeing: list[Value] = []
@@ -49,17 +49,17 @@ def normalise(trace: Trace) -> Scalars:
 
 
 _Chain = tuple[tuple[int, ...], int, bool]
-"""A chain of + that may go on: the scalars it adds up, of which a sum has so many terms in all, and whether it begins
+"""A chain of + that may go on: the scalars that it adds up, how many terms a sum of them has, and whether it begins
 with 0.0."""
 
 
 class _Normaliser(Growing):
     def __init__(self, trace: Trace) -> None:
         super().__init__([Number(1.0)])
-        self.constants = {ONE}  # scalars that are numbers
-        self.single_use: set[int] = set()  # scalars that only one node is made of, and that only once
+        self.constants = {ONE}  # scalars that are constants
+        self.single_use: set[int] = set()  # scalars that a single node reads, and reads once
         self.chains: dict[int, _Chain] = {}
-        self.sums: set[int] = set()  # those that are no chains of +
+        self.sums: set[int] = set()  # sums that are not chains of +
         for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
             self.inputs(array, len(values))
         leaves = [*chain.from_iterable(trace.inputs), *trace.parameters]
@@ -68,11 +68,11 @@ class _Normaliser(Growing):
         self.n_parents, places, _ = numbered(leaves, self.computed, roots)
         self.operands, own = places[: len(places) - len(roots)], places[len(places) - len(roots) :]
         self.roots = own[: len(trace.outputs)], own[len(trace.outputs) :]
-        uses = numpy.bincount([*places, *own], minlength=len(leaves) + len(self.computed))  # roots must stay scalars
+        uses = numpy.bincount([*places, *own], minlength=len(leaves) + len(self.computed))  # roots stay scalars
         self.uses = uses[len(leaves) :].tolist()
 
     def normalised(self) -> Scalars:
-        scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order in which they have places
+        scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order of places
         operands, place = iter(self.operands), scalar_at.__getitem__
         are_constant, rule_of, plain = self.constants.issuperset, _RULES.get, set[Any]()
         for node, n_parents, n_uses in zip(self.computed, self.n_parents, self.uses):
@@ -112,7 +112,7 @@ class _Normaliser(Growing):
         return components[int(operation.options.get("index", 0))]
 
     def _added(self, args: tuple[int, ...]) -> int:
-        """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
+        """x + y: the first or next link of a chain. An operand in brackets is a single term, unless it is a sum."""
         x, y = args
         first = self._open(x) if x in self.single_use else None
         second = self._open(y) if y in self.single_use else None
@@ -139,12 +139,12 @@ class _Normaliser(Growing):
         return is_term and x in self.sums and x in self.single_use
 
     def _open(self, number: int) -> _Chain | None:
-        """The chain that a scalar is so far, which nothing else reads."""
+        """The chain that a scalar, which nothing else reads, is so far; None if it is not one."""
         scalar = self.scalars[number]
         return ((number,), len(scalar), False) if type(scalar) is Terms else self.chains.get(number)
 
     def _longer(self, x: int, y: int, first: _Chain | None, second: _Chain | None) -> _Chain | None:
-        """The chain x + y, of the chains that these are; None where a constant ends it."""
+        """The chain x + y, given the chains that x and y are, or None for either; None if a constant ends it."""
         if x in self.constants or y in self.constants:
             number, other, rest = (x, y, second) if x in self.constants else (y, x, first)
             is_zero = self.scalars[number].number.hex() == "0x0.0p+0"  # type: ignore[union-attr]
@@ -214,7 +214,7 @@ _PRODUCTS = {TABLE["mul"], TABLE["square"]}
 _VECTORS = {TABLE["softmax"], TABLE["log_softmax"]}
 _NEGATION, _ADD = TABLE["neg"], TABLE["add"]
 
-# By the primitive itself: a user's own of the same name is another.
+# Keys are primitives, not names: a user's own of the same name is another.
 _RULES: dict[Primitive, Any] = {
     TABLE["add"]: _Normaliser._added,
     TABLE["sum"]: _Normaliser._sum,

@@ -37,7 +37,7 @@ REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm"
 
 
 Numbers = list[int] | Index
-"""Those of scalars, of which there are some."""
+"""The numbers of scalars, at least one."""
 
 
 def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) -> dict[Any, Numbers]:
@@ -45,7 +45,7 @@ def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) ->
 
     Args:
         lanes: how many numbers each array among the arguments holds; the last one is that of the parameters.
-        most: look no further where there are so many forms.
+        most: stop as soon as there are so many forms.
     """
     found = scalars.scalars
     is_alive = alive(found, [ONE, *scalars.roots])
@@ -107,11 +107,11 @@ def sizes_of(scalars: Scalars, forms: dict[Any, Numbers]) -> tuple[int, int, int
 
 
 def pack(scalars: Scalars, forms: dict[Any, Numbers], inputs: Sequence[Pack]) -> Program:
-    """The packs of the scalars; results, guards and what is watched, each by itself.
+    """The program of the scalars in packs; each result, each guard and what is watched is a reference by itself.
 
     Args:
         inputs: the leaf of each array among the arguments; the last one is that of the parameters.
-        forms: those of `forms_of`.
+        forms: what `forms_of` found.
     """
     packed = _Packed(Builder(inputs), inputs, scalars, forms)
     tied = [] if scalars.tied is None else [scalars.tied]
@@ -134,11 +134,11 @@ class _Packed:
             self._add(members)
 
     def reference(self, numbers: list[int]) -> Reference:
-        """Scalars of one pack."""
+        """A reference to scalars that are in one pack."""
         return Reference(self._packs[self._pack_of[numbers[0]]], self._lane_of[numbers])
 
     def _add(self, members: Numbers) -> None:
-        """The pack of these scalars of one form."""
+        """Add the pack of these scalars, which have one form."""
         first: Any = self._scalars[members[0]]
         scalars: list[Any] = [] if isinstance(first, Input) else [self._scalars[number] for number in members]
         members = numpy.asarray(members)
@@ -223,7 +223,7 @@ class _Packed:
 
 
 def _distinct(numbers: Any) -> list[Any]:
-    """The different ones, in the order in which they come first."""
+    """The distinct numbers, in the order in which they first occur."""
     if numbers.size and (numbers == numbers[0]).all():
         return [numbers[0].item()]
     return [*dict.fromkeys(numbers.tolist())]

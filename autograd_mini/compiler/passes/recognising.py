@@ -47,7 +47,7 @@ def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]
     if lane.size % k == 0:
         rows, keys = lane.reshape(-1, k), ib.reshape(-1, k)
         is_dense = (keys == keys[0]).all() and (keys[0, 1:] > keys[0, :-1]).all()
-        if is_dense and (rows[:, 0] == rows[:, -1]).all() and (rows[1:, 0] > rows[:-1, 0]).all():  # as mostly
+        if is_dense and (rows[:, 0] == rows[:, -1]).all() and (rows[1:, 0] > rows[:-1, 0]).all():  # the usual case
             yield Block(rows[None, :, :1], ia.reshape(1, -1, k), keys[0][None, :, None], sign)
             return
     columns, place = numpy.unique(ib, return_inverse=True)
@@ -55,7 +55,7 @@ def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]
     if lane.size > DENSE * rows.size * columns.size:
         matrix = numpy.full((1, rows.size, columns.size), ABSENT, dtype=numpy.int64)
         matrix[0, row, place] = ia
-        if numpy.count_nonzero(matrix != ABSENT) == lane.size:  # none is there twice
+        if numpy.count_nonzero(matrix != ABSENT) == lane.size:  # no entry occurs twice
             yield Block(rows[None, :, None], matrix, columns[None, :, None], sign)
             return
     for rows, places in _by_row_length(lane):
@@ -80,7 +80,7 @@ def _grouped(rows: Index, others: Index, keys: Index) -> list[Group]:
         first.setdefault(key.tobytes(), []).append(number)
     groups = []
     for members in first.values():
-        members.sort(key=lambda number: others[number].tobytes())  # whatever the lanes: the same matrix, if it is one
+        members.sort(key=lambda number: others[number].tobytes())  # so that equal matrices are found equal
         groups.append((rows[members], others[members], keys[members[0]]))
     return groups
 
@@ -101,8 +101,8 @@ def _stacked(groups: list[Group]) -> Iterator[tuple[Index, Index, Index]]:
 
 
 def _by_row_length(lane: Index) -> Iterator[tuple[Index, Index]]:
-    """Of sorted lanes: those with equally many terms [r], and where their terms are [r, k]. Where there are many
-    lengths, similar ones are made equal, and what is missing is `ABSENT`."""
+    """Group sorted lanes by their number of terms: yields lanes [r], and the places of their terms [r, k]. If there are
+    many different numbers, similar ones are grouped, and missing terms are `ABSENT`."""
     rows, starts, lengths = numpy.unique(lane, return_index=True, return_counts=True)
     of_class = lengths
     if numpy.unique(lengths).size > MOST_LENGTHS:

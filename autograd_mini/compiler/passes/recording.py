@@ -22,7 +22,7 @@ class Recording:
     Attributes:
         made: the nodes that it made, in order.
         inputs: the Values that it was given.
-        roots: what it is asked for.
+        roots: the nodes that are wanted: results and decisions.
         is_foreign: whether a leaf is a variable that the run did not make.
     """
 
@@ -39,13 +39,13 @@ class Recording:
         self.n_parents, self._used, self._others = numbered(inputs, made, roots)
 
     def order(self, roots: Sequence[Value]) -> list[Value]:
-        """All nodes that these are made of in a topological order: that in which the function made them, so that the
-        neurons of a layer come one after the other; what was there before comes first, or where it is used first."""
+        """All nodes that the roots depend on, in the order in which the function made them, so that the neurons of a
+        layer come one after the other; nodes from before the run come first, or where they are first used."""
         n, n_known = len(self.inputs), len(self.inputs) + len(self.made)
         reached = numpy.zeros(n_known + len(self._others), numpy.bool_)
         reached[self._used] = True
         is_all_used = roots is self.roots and reached[n:n_known].all()
-        if is_all_used and not any(map(_operation, self._others)):  # as mostly; others are leaves
+        if is_all_used and not any(map(_operation, self._others)):  # the usual case; others are leaves
             return [*compress(self.inputs, reached.tolist()), *self._others, *self.made]
         return self._order_of_some(roots)
 
@@ -66,7 +66,7 @@ class Recording:
         return order
 
     def repeats(self, first: Recording | None) -> bool:
-        """Whether node by node the same was recorded as in a first run, of the same numbers."""
+        """Whether this run recorded the same as a first run, node by node, with the same constants."""
         if first is None or (self.n_parents, self._used) != (first.n_parents, first._used):
             return False
         if len(self.inputs) != len(first.inputs) or len(self.roots) != len(first.roots):
@@ -76,7 +76,7 @@ class Recording:
         return all(map(partial(self._is_same, first), first._others, self._others))
 
     def _is_same(self, first: Recording, leaf: Value, its: Value) -> bool:
-        """Whether what was there before the first run, or is a constant there, is the same in this one."""
+        """Whether a leaf of the first run, from before it or a constant, is the same as one of this run."""
         is_foreign = first.is_foreign(leaf)
         if is_foreign is not self.is_foreign(its):
             return False
@@ -87,7 +87,7 @@ class Recording:
 
 
 def _add(nodes: Sequence[Value], order: list[Value], seen: set[Value]) -> None:
-    """Put nodes, and whatever they are made of, into the order if they are not there yet."""
+    """Append nodes, and all that they depend on, to the order if they are not there yet."""
     fresh = [*dict.fromkeys([node for node in nodes if node not in seen])]
     if any(node.parents for node in fresh):
         before = [each for node in fresh for each in topological_order(node) if each not in seen]

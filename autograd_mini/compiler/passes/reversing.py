@@ -35,7 +35,7 @@ from autograd_mini.primitives import Primitive
 
 
 def differentiate(base: Program, request: Request, frame: Frame) -> Program:
-    """The program for a request, from that of the results, guards and what is watched."""
+    """The program for a request, given the program of the results, the guards and what is watched."""
     builder = Builder()
     found = builder.go_on(base)
     outputs = outputs_of(builder, found["outputs"], frame)
@@ -51,14 +51,14 @@ def differentiate(base: Program, request: Request, frame: Frame) -> Program:
 def decisions_of(
     builder: Builder, found: Mapping[str, Sequence[Reference]], request: Request
 ) -> dict[str, Sequence[Reference]]:
-    """The guards as one result, and what is watched."""
+    """The guards as one result, and the result that is watched, if there is one."""
     guards = builder.gathered([[guard] for guard in found["guards"]]) if found["guards"] else None
     results = {} if guards is None else {"guards": [Reference(guards.pack, guards.index.ravel())]}
     return results | ({TIED: found[TIED]} if found[TIED] and request.kind != Kind.GUARDS else {})
 
 
 def outputs_of(builder: Builder, found: Sequence[Reference], frame: Frame) -> Reference:
-    """All results in order; over the batch they are summed if it is reduced."""
+    """All results in order, summed over the batch if it is reduced."""
     outputs = builder.gathered([[output] for output in found]) if found else None
     if outputs is None:
         outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
@@ -66,7 +66,7 @@ def outputs_of(builder: Builder, found: Sequence[Reference], frame: Frame) -> Re
     if not (frame.reduces and frame.has_batch):
         return flat
     lanes = numpy.arange(flat.index.size)
-    # A result that does not depend on the example counts for each of them all the same.
+    # A result that does not depend on the example still counts once for each of them.
     each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
     return lanes_of(builder.sum(lanes.size, False, [whole(each)]))
 
@@ -79,7 +79,7 @@ def _derivatives(builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pac
         if kind == Kind.JACOBIAN:
             return pulled
         # The gradient's product with a direction is linear in the weights: its derivative by them is the change
-        # of the outputs along it, and made of no weights.
+        # of the outputs along it, and depends on no weights.
         return reverse(builder, _along(builder, pulled, wrt, frame), [weights], per_example=is_each)
     gradient = reverse(builder, [(outputs, builder.repeated(1.0, 1))], wrt, per_example=frame.per_example)
     if kind == Kind.GRADIENT:
@@ -138,7 +138,7 @@ def reverse(
 
 
 def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: set[Pack]) -> list[tuple[Pack, Segment]]:
-    """What the adjoint of a pack gives to the packs it is made of."""
+    """What the adjoint of a pack contributes to the adjoints of the packs that it reads."""
     operation = pack.operation
     if isinstance(operation, Sum):
         return [found for each in operation.segments for found in _spread_segment(each, adjoint, active)]
@@ -170,7 +170,7 @@ def _spread_segment(given: Segment, adjoint: Pack, active: set[Pack]) -> list[tu
     if given.b in active and given.b is not None:
         blocks = [block.towards_b() for block in given.blocks]
         found.append((given.b, Segment(given.a, adjoint, blocks, adjoint=1)))
-    for _, each in found:  # of a product of an adjoint and a choice, what goes to the adjoint
+    for _, each in found:  # only where the choice stays a factor
         each.selects = given.selects and each.adjoint == given.adjoint
     return found
 
@@ -178,8 +178,8 @@ def _spread_segment(given: Segment, adjoint: Pack, active: set[Pack]) -> list[tu
 def locals_of(
     builder: Builder, rules: Rules, pack: Pack, operation: Apply | Reduce, active: Set[Pack]
 ) -> Iterator[tuple[Reference, Index, float, Reference | float | None]]:
-    """The local derivatives by active packs, from the table: lanes of these, the lanes that are made of them, a sign
-    and numbers, or one for all, None for 1; those of choices and nothing else are left out."""
+    """The local derivatives with respect to active packs, by the table: lanes of these, the lanes that read them, a
+    sign, and numbers, or one for all lanes, None for 1. Operations that only choose have none."""
     primitive, own = operation.primitive, numpy.arange(pack.lanes)
     args: Sequence[Argument] = operation.arguments()
     if isinstance(operation, Reduce):

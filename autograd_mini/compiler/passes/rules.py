@@ -17,7 +17,7 @@ from autograd_mini.value import Value
 
 
 class Rules:
-    """The rules that derivatives of one function are made by, as they are now: those of users may read what changes."""
+    """The rules that differentiate one function, as they are now: users' own rules may read what changes."""
 
     def __init__(self) -> None:
         self._found: dict[Any, Rule] = {}
@@ -31,21 +31,21 @@ class Rules:
         apply: Callable[..., Any],
         number: Callable[[float], Any] = float,
     ) -> list[tuple[int, float, Any]]:
-        """The local derivatives by the arguments that are wanted: the place of each, a sign, and a number or None
-        for 1; without those that are a choice of 0.
+        """The local derivatives with respect to the arguments that are wanted: the place of each, a sign, and a number
+        or None for 1; those that are 0 by choice are left out.
 
         Args:
             args: the result, and then the arguments.
-            constants: of the arguments, the numbers of those that are constants.
+            constants: for each argument, its number if it is a constant, else None.
             apply: `apply(primitive, *args)` carries out an operation.
-            number: what a constant is there.
+            number: turns a constant into an operand of `apply`.
         """
         rule = self.rule(primitive, constants, wanted)
         known: Any = args if rule.is_plain else rule.numbers(args, apply, number)
         return [(place, c, None if local is None else known[local]) for place, c, local in rule.locals]
 
     def rule(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> Rule:
-        """The same for any arguments, of which some are these constants."""
+        """The rule for any arguments, of which some are these constants."""
         key = primitive, *wanted
         if constants.count(None) < len(constants):
             key = *key, *[None if each is None else each.hex() for each in constants]
@@ -59,8 +59,8 @@ class Rule(RuleRecorder):
     """What a rule computes of `out` and the arguments, in this order.
 
     Attributes:
-        locals: for arguments by place a sign, and the place of a local derivative; None for 1.
-        is_plain: it computes nothing: these are among `out` and the arguments.
+        locals: the places of arguments, each with a sign and the place of the local derivative, None for 1.
+        is_plain: whether it computes nothing: all local derivatives are among `out` and the arguments.
     """
 
     def __init__(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> None:
@@ -83,8 +83,8 @@ class Rule(RuleRecorder):
 
 
 def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
-    """The rule of the table, run on symbols; one that differentiates functions itself is recorded first, on Values, and
-    one that branches on numbers is left to run on numbers, by operations that do so."""
+    """Run a rule of the table on symbols. A rule that differentiates functions itself is first recorded on Values; one
+    that branches on numbers becomes operations that run it on numbers."""
     try:
         return primitive.partials(out, *operands)
     except (TypeError, AttributeError):
@@ -95,7 +95,7 @@ def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -
 
 
 def _recorded_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
-    """What the rule records on Values, run again on symbols."""
+    """Record the rule on Values, and run the recorded operations on symbols."""
     numbers = [low + 0.4 if high == math.inf else high - 0.4 for low, high in primitive.domain]
     numbers = [0.4 if math.isinf(number) else number for number in numbers]
     values = [leaf(number, Value) for number in (primitive.forward(*numbers), *numbers)]
@@ -113,7 +113,7 @@ def _derivative(primitive: Primitive, place: int) -> Primitive:
 
 
 def _row(name: str, function: Callable[..., Any]) -> Primitive:
-    """A function of floats or Values as an operation, that is run as in eager mode, number by number."""
+    """A function of floats or Values as an operation that runs as in eager mode, number by number."""
 
     @cache
     def slope(place: int) -> Primitive:

@@ -23,23 +23,23 @@ from autograd_mini.value import Constant, Value
 
 Line = tuple[str, int]
 Place = tuple[int, int]
-"""The array among the arguments, and the place in it."""
+"""A number among the arguments: which array it is in, and its place there."""
 
 Result = TypeVar("Result")
 
 COMPARISONS = {
     TABLE.auxiliary[name] for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 }
-"""They give 0 or 1."""
+"""Operations that give 0 or 1."""
 
 
 _PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
-"""Their derivatives stay matrix products; there, inf and nan are left to become nan."""
+"""Operations whose derivatives stay matrix products, in which 0 times inf or nan is nan."""
 
 
 @dataclass(eq=False)
 class Guard:
-    """A decision of Python's on a number: the trace holds only where it comes out as it did."""
+    """A decision that Python took on a number: the trace holds only where it comes out as it did."""
 
     node: Value
     outcome: bool
@@ -54,7 +54,7 @@ class Inner:
         roots: Values, and the seeds that their adjoints begin with.
         sources: what it is taken with respect to, and the seeds of their tangents, in forward mode.
         found: the adjoint of each node, or in forward mode the tangent, if it was computed for that.
-        is_forward: it is taken in forward mode.
+        is_forward: whether it is taken in forward mode.
         made: all nodes computed for it.
     """
 
@@ -119,7 +119,7 @@ def trace(
 
     Args:
         counts: where whole numbers among the inputs note that Python counts with them.
-        first: an earlier trace, which is given back if this one is the same.
+        first: an earlier trace, which is returned if this one is the same.
 
     Raises:
         TypeError: it reads the number of a Value, which would be frozen in, or counts with one that is no whole
@@ -137,7 +137,7 @@ def trace(
             if not isinstance(error.args[0], Value):
                 raise
             raise TypeError(
-                f"{name} looks for a Value among the keys of a dict at {_raised_at(error)}, and they are not Values; "
+                f"{name} looks up a Value in a dict at {_raised_at(error)}, whose keys are not Values; "
                 "name its argument in static=…"
             ) from error
         except (TypeError, IndexError) as error:
@@ -183,19 +183,19 @@ def trace(
 
 
 def _raised_at(error: Exception) -> str:
-    """The line of an error."""
+    """The place in the code where an error was raised."""
     *_, (frame, number) = walk_tb(error.__traceback__)
     return place((frame.f_code.co_filename, number))
 
 
 def truth_of(node: Value) -> Value:
-    """1 where Python takes it for true, else 0."""
+    """A node that is 1 where Python takes the given one for true, else 0."""
     return node if node.operation in COMPARISONS else TABLE.auxiliary["not_equal"](node, 0.0)
 
 
 def without_collector(work: Callable[[], Result]) -> Result:
-    """What `work` gives. Python's cyclic garbage collector is suspended meanwhile: on a large graph it would take
-    longer than all the rest. What was made then counts as old, so that it is not looked through right after."""
+    """Return what `work` does, with Python's cyclic garbage collector suspended: on a large graph it would take longer
+    than all the rest. What was made meanwhile counts as old, so that it is not looked through right after."""
     if not gc.isenabled():
         return work()
 
@@ -221,7 +221,7 @@ class Tracer(Observer):
         self._comparisons: dict[Value, Line] = {}
         self._inputs = inputs
         self._own: set[Value] = set()
-        self._counted = 0  # so many of those recorded are among its own
+        self._counted = 0  # how many of the recorded nodes are in `_own`
         self.inner: list[Inner] = []
         self._starts: list[tuple[int, int]] = []
 
@@ -250,10 +250,10 @@ class Tracer(Observer):
         return node
 
     def require_use(self, outputs: Sequence[Value]) -> None:
-        """Refuse comparisons of which nothing came: maybe it was asked whether they *are* True.
+        """Refuse comparisons whose results were not used: perhaps it was asked whether they *are* True.
 
         Raises:
-            TypeError: there is one.
+            TypeError: there is such a comparison.
         """
         used = {*outputs, *[guard.node for guard in self.guards]} if self._comparisons else set()
         for node in self.recorded if self._comparisons else ():
@@ -262,8 +262,8 @@ class Tracer(Observer):
             if node not in used and not all(parent.is_constant for parent in node.parents):
                 raise TypeError(
                     f"{self.name} compares numbers at {place(line)}, and neither branches on the result nor computes "
-                    "with it; while it is compiled that is a Value, and no Value `is True`: write `if x > y:` or "
-                    "where(x > y, …), and any(… for …) in place of any([…]), which leaves some unasked"
+                    "with it; while it is compiled, that is a Value, and no Value `is True`: write `if x > y:` or "
+                    "where(x > y, …), and any(… for …) in place of any([…]), which leaves some comparisons unused"
                 )
 
     def shown(self, node: Value) -> str | None:

@@ -20,7 +20,7 @@ Term = tuple[float, V, V | None]
 
 
 class Vectors(Protocol[V]):
-    """What makes vectors of vectors."""
+    """Applies operations to whole vectors, of packs or of scalars."""
 
     def vector(self, function: str, x: V, empty: float = nan) -> V:
         """A function of vectors to vectors."""
@@ -58,7 +58,7 @@ VECTOR_RULES: dict[str, Callable[[Vectors[Any], Any, Any, Any, float], list[Term
     "log_softmax": _log_softmax,
     "sum_of_others": _sum_of_others,
 }
-"""What the adjoint g of y = function(x) gives x. A choice gives nothing."""
+"""What the adjoint g of y = function(x) contributes to that of x. Choices have no rule: they contribute nothing."""
 
 
 def _unit(vectors: Vectors[V], x: V, out: V) -> V:
@@ -73,7 +73,7 @@ REDUCTION_RULES: dict[Primitive, Callable[[Vectors[Any], Any, Any], Any]] = {
     TABLE["hypot"]: _unit,
     TABLE["fsum"]: lambda vectors, x, out: None,
 }
-"""The local derivatives of `out`, repeated for each of them, with respect to all its arguments; None for 1."""
+"""The local derivatives with respect to all arguments, given these and `out`, repeated for each; None for 1."""
 
 
 def _vector(name: str) -> Primitive:

@@ -1,8 +1,8 @@
-"""Where a derivative by the rules alone may not be what eager mode gives: watched by one number an example.
+"""Watch where derivatives by the rules alone may differ from those of eager mode, by one number for each example.
 
-Row by row, the choices at kinks do not compose (`autograd_mini.limits`). So programs of derivatives also tell whether
-anything that varies was at a kink on the way: `watched` appends to a list of scalars one that is 0 if nothing was, else
-inf. It is checked with the derivatives themselves, of which a zero that meets inf makes nan.
+Choices that are made at kinks row by row do not compose (`autograd_mini.limits`). So programs of derivatives also tell
+whether anything that varies was at a kink: `watched` appends one scalar to a list of scalars, 0 if nothing was and else
+inf. It is checked together with the derivatives, in which a zero that meets inf gives nan.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _BOUNDED = {TABLE[name] for name in ("tanh", "sigmoid", "sin", "cos", "atan", "e
 """Functions that are never infinite."""
 
 _KEEPING = {TABLE["square"], TABLE["neg"], TABLE["mul"], TABLE["add"], TABLE["sub"]}
-"""What they make of bounded numbers is bounded."""
+"""Functions that give bounded numbers for bounded numbers."""
 
 
 def variable(scalars: Scalars, arrays: Iterable[int], *, jumps: bool = False) -> bytearray:
-    """Which scalars vary with some arrays among the arguments, by more than jumps; or by those, too."""
+    """Which scalars vary with some arrays among the arguments; if only by jumping, they count if `jumps`."""
     varying, found = {*arrays}, bytearray(len(scalars.scalars))
     for array, lanes in leading(scalars.scalars):
         if array in varying:
@@ -59,12 +59,12 @@ def _is_flat(primitive: Primitive) -> bool:
 
 
 def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inner: bool = False) -> Scalars:
-    """The same with a scalar more: 0, or inf where something that varies with these arrays is at a kink. The scalars
-    themselves if nothing can be.
+    """The scalars with one more: 0, or inf where something that varies with these arrays is at a kink. The scalars
+    themselves if nothing ever is.
 
     Args:
-        twice: what derivatives are made of is watched as well, for second derivatives.
-        inner: there are derivatives among the scalars, in which zeros that meet inf are watched, too.
+        twice: whether to watch the operations of first derivatives as well, for second derivatives.
+        inner: whether there are derivatives among the scalars, in which zeros that meet inf are watched, too.
     """
     has_loops = Looped in {*map(type, scalars.scalars)}
     may_be_tied = any(each.tied is not None or (twice and _has_kinks(each, n)) for each, n in scalars.primitives)
@@ -108,8 +108,8 @@ def _is_bounded(scalars: Sequence[Scalar], number: int, depth: int = 8) -> bool:
 
 
 def _made_of(growing: Growing, places: Iterable[int]) -> list[int]:
-    """What the local derivatives of these scalars are made of, where kinks are among it; but for choices, which the
-    scalars make themselves."""
+    """Add the operations of these scalars' local derivatives, of rules where some may be at a kink; choices are not
+    added, which the scalars make themselves. Return the numbers of what was added."""
     first = len(growing.scalars)
     for number in places:
         scalar = growing.scalars[number]
@@ -120,21 +120,21 @@ def _made_of(growing: Growing, places: Iterable[int]) -> list[int]:
 
 @lru_cache(maxsize=1024)
 def _has_kinks(primitive: Primitive, n_args: int) -> bool:
-    """Whether a rule is made of operations that may be at a kink, choices apart."""
+    """Whether the rule of a primitive has operations that may be at a kink, apart from choices."""
     if primitive.selects or primitive.is_selector:
         return False
     growing = Growing([Number(nan)] + [Input(0, 1)] * (1 + n_args))
     try:
         local_derivatives(primitive, Operand(growing, 1), [Operand(growing, 2 + place) for place in range(n_args)])
-    except TypeError:  # it is no rule for symbols
+    except TypeError:  # the rule does not work on symbols
         return False
     made = [scalar.primitive for scalar in growing.scalars if type(scalar) is Application]
     return any(each.tied is not None and not each.is_selector for each in made)
 
 
 def is_tied(primitive: Primitive, out: Any, args: Sequence[Any]) -> Any:
-    """Whether an operation is at a kink: a number that tells it, or False if it never is. What cannot tell it of
-    symbols always is."""
+    """Whether an operation is at a kink, as a number that tells; False if it never is, and True if its row cannot tell
+    by symbols."""
     try:
         return primitive.tied is not None and primitive.tied(out, *args)
     except TypeError:
@@ -160,7 +160,7 @@ def _flag(growing: Growing, number: int, scalar: Application, varies: bytearray)
 
 
 def _life(growing: Growing, number: int) -> Any:
-    """Not 0 where a scalar passes changes on: a unit that is dead gives a 0 that is no tie."""
+    """A number that is not 0 where a scalar passes changes on: the 0 that a dead unit gives is no tie."""
     scalar = growing.scalars[number]
     if type(scalar) is Application and scalar.primitive.base is TABLE["relu"]:
         return _greater_equal(growing.operand(scalar.args[0]), 0.0)

@@ -1,4 +1,4 @@
-"""A program without a batch, column by column, in one memory: kernels on what is alike, sums of what is gathered."""
+"""Runs a program without a batch in one memory: kernels on columns of what is alike, and sums of gathered terms."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from autograd_mini.compiler.run.numpy_executor import Results, sums_are_finite
 from autograd_mini.compiler.run.scheduling import constants_of
 
 GAP = 0
-"""Numbers between those of different things, which nothing reads or writes."""
+"""How many numbers that nothing reads or writes lie between those of different things."""
 
 
 class At(NamedTuple):
-    """In place of a word: the address of a number of the memory, or of a table of addresses of several."""
+    """Stands for a word: the address of a number in the memory, or of a table of the addresses of several."""
 
     place: int | Index
 
 
 class Body(NamedTuple):
-    """A function, and its words: numbers, tables, and what stands in place of them; a text for the address of what it
-    says, several for a table of these."""
+    """A function's text, and the words that it is given: ints, tables, `At`s; a text stands for the address of its
+    code, a list of texts for a table of such addresses."""
 
     text: str
     words: list[Any]
 
 
 class Ready(NamedTuple):
-    """A program with memory of its own: all numbers, and the addresses of its functions, of where the pointers of
-    each start, their count, and the address of the pointers."""
+    """A program with memory of its own: all its numbers; the address of its functions, of where the words of each
+    start, how many functions there are, and the address of the words; all that these need."""
 
     numbers: Floats
     called: tuple[int, int, int, int]
@@ -59,17 +59,17 @@ class Ready(NamedTuple):
 
 
 class ArenaExecutor:
-    """A program ready to run, by functions that take turns in one memory. Each thread has such a memory of its own.
+    """A program ready to run: functions called one after the other on one memory. Each thread has its own memory.
 
     Args:
-        given: packs that are computed elsewhere, as if they were leaves.
-        constants: what packs hold that never change; those made of constants of the program if it is not given.
+        given: packs that are computed elsewhere, and given like leaves.
+        constants: the numbers of packs that never change; None for those computed from the program's constants.
 
     Attributes:
-        first: where the numbers of each pack that is kept begin.
-        results: by name, the places of their numbers.
-        size: how many numbers there are.
-        work: about how many times numbers are read.
+        first: where in the memory the numbers of each kept pack begin.
+        results: the places of the numbers of each result, by name.
+        size: how many numbers the memory holds.
+        work: about how many numbers one run reads.
 
     Raises:
         NotImplementedError: there is no machine code for a primitive.
@@ -87,8 +87,8 @@ class ArenaExecutor:
         self.size: int = 0
         self.work: int = 0
         self.first: dict[Pack, int] = {}
-        self._offset: dict[Pack, Index] = {}  # of lanes that do not come in order
-        self._known: list[tuple[int, Floats]] = []  # what stays in the memory
+        self._offset: dict[Pack, Index] = {}  # for packs whose lanes are not in order
+        self._known: list[tuple[int, Floats]] = []  # numbers that stay in the memory
         self._know(sum_tables.KNOWN)
         self._constants = constants_of(program) if constants is None else constants
         for pack, held in self._constants.items():
@@ -114,7 +114,7 @@ class ArenaExecutor:
         self._memory = threading.local()
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
-        ready = self._memory.__dict__.pop("ready", None) or self.ready()  # none is left where an interrupt ends this
+        ready = self._memory.__dict__.pop("ready", None) or self.ready()  # popped: an interrupted run leaves none
         for pack in self.leaves:
             first = self.first[pack]
             ready.numbers[first : first + pack.lanes] = leaves[pack][:, 0]
@@ -161,7 +161,7 @@ class ArenaExecutor:
         return Ready(numbers, (ctypes.addressof(bodies), starts_at, len(words), at), [*held, bodies, starts])
 
     def _room(self, count: int) -> int:
-        """Where so many numbers are put; sums fill whole registers."""
+        """Reserve room for so many numbers, in whole registers; return where it begins."""
         width = host_width()
         first = self.size
         self.size += -(-count // width) * width + GAP
@@ -173,7 +173,7 @@ class ArenaExecutor:
         return first
 
     def _at(self, pack: Pack, lanes: Index) -> Index:
-        """The places of lanes of a pack."""
+        """The places in the memory of lanes of a pack."""
         offset = self._offset.get(pack)
         return self.first[pack] + (lanes if offset is None else offset[lanes])
 
@@ -196,7 +196,7 @@ class ArenaExecutor:
                     self.first[total], first = first, first + total.lanes
 
     def _columns(self, columns: Columns) -> Iterator[Body]:
-        """What gathers for columns, and their kernel."""
+        """The functions that compute columns: those that gather numbers for them, then their kernel."""
         n = columns.n
         found = ColumnScalars(columns, self._at, self._constants)
         results = {
@@ -227,7 +227,7 @@ class ArenaExecutor:
         return Body(COPY, [At(first), At(0), memory.copied(places, numpy.int64), places.size])
 
     def _kernel(self, kernel: Kernel, n: int, first: Mapping[int, int], sums: Sequence[Total], to: int) -> Body:
-        """A kernel on n columns, and what adds them up to sums, which go to a place."""
+        """The function that runs a kernel on n columns, and writes sums over the columns from the place `to` on."""
         width = min(host_width(), 1 << n.bit_length() - 1)
         step = columns_of_a_block(kernel.n_scratch, width)
         constants, scratch = self._know(kernel.constants), self._room(kernel.n_scratch * step)
@@ -257,7 +257,7 @@ class ArenaExecutor:
         return Body(RUN, [DRIVE, texts, starts, len(texts), every, *columns])
 
     def _gathered(self, item: Gathered) -> Iterator[Body]:
-        """What computes a sum term by term: those that are regular, and those that are not."""
+        """The functions that compute a sum term by term: regular terms by tables of their own, then the others."""
         assert isinstance(item.pack.operation, Sum)
         flat, lanes, first = item.flat, item.pack.lanes, self.first.get(item.pack)
         if first is None:
@@ -296,7 +296,7 @@ class ArenaExecutor:
         return Body(text, [At(0), *tables, len(lanes), sum_tables.bits(zero)])
 
     def _terms(self, listed: sum_tables.Listed, first: int, lanes: int, zero: float) -> Iterator[Body]:
-        """Sums of terms that are gathered; long ones of few lanes in several parts first."""
+        """The functions that gather terms and add them up; long sums of few lanes are first added in several parts."""
         width = host_width()
         if 2 * lanes <= width and listed.lane.size >= LONG_OF_FEW * lanes:
             parts = self._room(lanes * width)
@@ -314,7 +314,7 @@ class ArenaExecutor:
 
 
 def _by_distance(places: Sequence[int], kinds: Sequence[int], n_reads: int) -> tuple[list[int], list[tuple[int, int]]]:
-    """Pointers to the first place of those of one kind that are read, or written, and how each of them is found."""
+    """A pointer for all places of one kind that are read, or written; for each place, its pointer and the distance."""
     pointers: dict[tuple[int, bool], int] = {}
     at = []
     for number, (place, kind) in enumerate(zip(places, kinds)):

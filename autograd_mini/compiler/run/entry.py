@@ -1,7 +1,7 @@
-"""The text of what runs a program in one call from Python: it reads floats, lists and arrays, runs the bodies of a
-kernel on all columns, and builds the results.
+"""Writes the function that runs a program in one call from Python: it reads floats, lists and arrays, runs the bodies
+of a kernel on all columns, and builds the results.
 
-What it reads and builds stands in tables, so that one text serves all layouts.
+Tables say what it reads and builds, so that one function serves all layouts.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ WORDS = (
     "sizes", "sums", "totals", "numbers", "reads", "held", "checked", "makes", "made", "picks", "busy", "float",
     "array", "empty", "none",
 )  # fmt: skip
-"""What stands in a frame. Counts: of the bodies; of columns, 0 where arrays tell it, and at most; those of a register,
-of a block, and those up to which no other thread runs meanwhile; 1 if the first body is `take`; which pointers move;
-the columns that are summed together, and the numbers of their sums; how many sums there are; 1 if results are means;
-arguments; records; which number tells how many decisions agree, whether there are some, how many must, as a double's
-bits. Pointers: to functions and their tables, all numbers, records and room for what they are about; objects."""
+"""The words of a frame. Counts: bodies; columns, 0 if arrays tell, and the most there may be; columns in a register, in
+a block, and up to which no other thread of Python runs meanwhile; 1 if the first body is `take`; pointers that move;
+columns that are summed together, and the numbers in their sums; sums; 1 if results are means; inputs, arguments,
+records; the place of the number of decisions that agree, 1 if there are any, how many must agree as a double's bits.
+Pointers: functions and their tables, all numbers, records and room for what they are about; objects."""
 
 NOT_FINITE = 0x7FF << 52
-"""The bits of the exponent, all of which inf and nan have."""
+"""The bits of a double's exponent; all of them are set in inf and nan alone."""
 
 
 @cache
 def text(width: int) -> str:
-    """The text of a function of a tuple of arguments, handed a tuple of the addresses of a frame, of what is watched
-    and of what tells whether that is the same. It gives None where it is not, or the arguments are other ones, a result
-    is not finite, a decision comes out otherwise, or another thread uses the frame.
+    """The text of a function of a tuple of arguments; its self is a tuple of the addresses of a frame, of what is
+    watched and of the function that compares that. It returns None if what is watched has changed, the arguments have
+    another layout, a result is not finite, a decision comes out otherwise, or another thread uses the frame.
 
     Args:
         width: how many numbers a register holds.
@@ -67,7 +67,7 @@ def text(width: int) -> str:
     f.each(f.let(f"mul i64 {n}, %decides"), decide)
 
     def runs(k: str) -> tuple[str, str]:
-        """Where some numbers are, and how many."""
+        """Where the numbers of a record are, and how many."""
         first, size, by_column = f.record("%checked", "iii", k)
         return f.at("double", "%numbers", first), f.let(f"add i64 {size}, {f.let(f'mul i64 {by_column}, {n}')}")
 
@@ -101,7 +101,7 @@ def text(width: int) -> str:
 
 
 def _run(f: PythonFunction, n: str) -> None:
-    """Write how all columns are computed, and sums added up; others may run meanwhile, if that takes long."""
+    """Write what computes all columns and adds up sums; other threads of Python may run meanwhile if it takes long."""
     last = f.let(f"sub i64 {n}, 1")
     f.store("i64", last, "%taking", 5)
     f.store("i64", f.let(f"sub i64 {n}, {f.let(f'urem i64 {n}, %width')}"), "%sizes")
@@ -141,8 +141,8 @@ def _run(f: PythonFunction, n: str) -> None:
 
 
 def _largest_exponent(f: PythonFunction, numbers: str, size: str, before: str, width: int) -> list[str]:
-    """The bits of the largest exponent of some numbers, as many as fill registers and then the others, and of what
-    was before."""
+    """The bits of the largest exponent among some numbers and `before`; numbers that fill registers come first, then
+    the others one by one."""
     whole = f.let(f"and i64 {size}, {-width}")
     kind, every = f"<{width} x i64>", f"<{', '.join([f'i64 {NOT_FINITE}'] * width)}>"
 
@@ -161,7 +161,7 @@ def _largest_exponent(f: PythonFunction, numbers: str, size: str, before: str, w
 
 
 def _divide(f: PythonFunction, numbers: str, size: str, divisor: str, width: int) -> None:
-    """Divide some numbers where they stand, as many as fill registers and then the others."""
+    """Divide some numbers in place: first those that fill registers, then the others one by one."""
     whole, kind = f.let(f"and i64 {size}, {-width}"), f"<{width} x double>"
     every = f.filled("double", divisor, width)
 

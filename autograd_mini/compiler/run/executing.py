@@ -1,4 +1,4 @@
-"""Which executor runs a program: machine code where llvmlite is, else NumPy."""
+"""Which executor runs a program: machine code where llvmlite is installed, else NumPy."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Target:
     """What runs programs.
 
     Args:
-        backend: "machine" or "numpy"; None for the best there is.
+        backend: "machine" or "numpy"; None for machine code if llvmlite is installed.
         threads: how many threads may work on one call; None for as many as there are processors.
         cache: a folder in which kernels are kept; None for none.
 
     Raises:
         TypeError: the cache is not a path.
-        ValueError: the backend is none of these, or there is no thread.
+        ValueError: the backend is none of these, or `threads` is not an int of 1 or more.
     """
 
     backend: str | None = None
@@ -68,8 +68,8 @@ def is_machine(target: Target) -> bool:
 
 
 def threads_of(target: Target) -> int:
-    """How many threads may work on one call; OMP_NUM_THREADS limits them as it limits those of BLAS, if none are
-    asked for."""
+    """How many threads may work on one call: those asked for, else one for each processor, limited by OMP_NUM_THREADS
+    as those of BLAS are."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return target.threads or (min(found, int(limit)) if limit.isdigit() and int(limit) else found)
@@ -80,7 +80,7 @@ INSTALL = "install it with: pip install 'autograd_mini[jit]'"
 
 @cache
 def _notice() -> None:
-    """Say once how to have more speed."""
+    """Warn once that machine code would be faster, and say how to get it."""
     warnings.warn_explicit(
         f"compiled functions run in NumPy, several times slower than machine code by llvmlite; {INSTALL}",
         UserWarning,

@@ -1,4 +1,4 @@
-"""Rows of arrays by index arrays, where they are if they can be."""
+"""Rows of arrays by index arrays, without copying where possible."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from autograd_mini.compiler.partition import SHORTEST_RUN
 
 
 class Gather:
-    """Rows of an array by an index array, without copying where the indices are evenly spaced, or runs of them are, as
-    in the rows of a matrix among other numbers.
+    """Takes rows of an array by an index array, without copying if the indices are evenly spaced, or form evenly spaced
+    runs, as the rows of a matrix among other numbers do.
 
-    The result has the shape of the index array, and then the width.
+    The result has the shape of the index array, followed by the width.
     """
 
     def __init__(self, index: Index) -> None:
@@ -36,7 +36,7 @@ class Gather:
         return self.only == ABSENT and not isinstance(self.rows, slice)
 
     def is_whole(self, lanes: int) -> bool:
-        """Whether it gives all rows of an array of so many in order."""
+        """Whether it takes all rows of an array of so many, in order."""
         return bool(self.rows == slice(0, lanes, 1)) if isinstance(self.rows, slice) else False
 
     def __call__(self, array: Floats) -> Floats:
@@ -52,7 +52,7 @@ class Gather:
 
     @staticmethod
     def _in_runs(flat: Index) -> tuple[int, int, int, int] | None:
-        """The first number of evenly spaced runs, how far on the next one begins, how many and how long they are."""
+        """Of evenly spaced runs: the first index, the distance from run to run, how many they are, and their length."""
         starts = numpy.flatnonzero(numpy.diff(flat, prepend=-2) != 1)
         length, rest = divmod(flat.size, max(1, starts.size))
         if rest or length < SHORTEST_RUN or (starts != numpy.arange(0, flat.size, length)).any():
@@ -62,7 +62,7 @@ class Gather:
         return (int(flat[0]), spacing, starts.size, length) if is_even else None
 
     def put(self, array: Floats, rows: Floats) -> None:
-        """Write these rows there, each of them once."""
+        """Write rows to where they would be taken from; no index may occur twice."""
         if self._runs is None:
             array[self.rows] = rows.reshape(-1, array.shape[1])
         else:
@@ -71,6 +71,6 @@ class Gather:
 
 
 def _there(array: Floats, first: int, spacing: int, n: int, length: int) -> Floats:
-    """Runs of rows, where they are: [runs, rows, width]."""
+    """A view of evenly spaced runs of rows: [runs, rows, width]."""
     strides = spacing * array.strides[0], *array.strides
     return numpy.lib.stride_tricks.as_strided(array[first:], (n, length, array.shape[1]), strides)

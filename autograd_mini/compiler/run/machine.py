@@ -25,7 +25,7 @@ from autograd_mini.compiler.run.running import KernelStep, link
 from autograd_mini.compiler.run.scheduling import Schedule, Work, phases_of
 
 KEPT_FRAMES = 3
-"""For so many lengths of the batch each thread keeps its memory: whole batches, the last one, and an evaluation. Not
+"""For how many lengths of a batch each thread keeps memory: full batches, a shorter last one, and an evaluation. Not
 tuned."""
 
 
@@ -33,11 +33,11 @@ class Tiles(NamedTuple):
     """How a program goes through a batch some columns at a time.
 
     Attributes:
-        before, columns, after: indices of steps: those of what is the same for all examples, those that are run on
-            every tile, those of what is made of sums over the batch.
-        same: places of the packs of `before`.
+        before, columns, after: indices of the steps for what all examples share, of those that run on every tile, and
+            of those that compute with sums over the batch.
+        same: places of the packs that `before` computes.
         sums: places of the packs that are sums over the batch.
-        loose: places of results for each example that are not written to memory made for the call.
+        loose: places of results for each example that kernels do not write to memory made for the call.
     """
 
     before: list[int]
@@ -50,22 +50,22 @@ class Tiles(NamedTuple):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Runner:
-    """Steps ready to run on arrays; as `NumpyExecutor`, but for the machine code.
+    """Steps ready to run on arrays; they compute what `NumpyExecutor` does, in machine code.
 
     Each thread has memory of its own for what is computed on the way, kept from call to call. A large batch with
-    matrix products goes through all steps some columns at a time, so that it stays in the cache.
+    matrix products goes through all steps some columns at a time, so that these stay in the cache.
 
     Attributes:
         seeds: leaves that are seeds.
-        lanes: of all arrays, by place.
+        lanes: the number of lanes of each array, by place.
         varies: the places of arrays with a column for each example; others have one.
         leaves: the places of the leaves that are given.
         constants: what constant arrays hold, by place.
         fresh: places of results that kernels write to memory made for the call.
         own: places of results in memory that is made anew in each call.
-        checked: places of derivatives of which kernels tell whether they are finite.
-        results: for each name the places of arrays, and which of their rows.
-        tiles: which steps can go tile by tile, of `tile` columns; None if none can.
+        checked: places of derivatives that kernels themselves check to be finite.
+        results: for each name, places of arrays and which of their rows to take.
+        tiles: how steps go tile by tile, of `tile` columns each; None if they cannot.
     """
 
     is_batched: bool
@@ -119,8 +119,8 @@ class Runner:
 
     @cached_property
     def _taken(self) -> list[tuple[str, int, Gather | None, bool]]:
-        """For each result its array, what is taken of it unless the caller may have all of it, and whether NumPy has to
-        see that it is finite."""
+        """For each result: its name, its array's place, the rows to copy or None if the caller may have the array
+        itself, and whether NumPy has to check that it is finite."""
         own, found = {*self.own}, []
         for name, references in self.results.items():
             for number, gather in references:
@@ -136,11 +136,11 @@ class Runner:
         return [step for step in self.steps if isinstance(step, KernelStep)]
 
     def _is_finite(self, frame: _Frame) -> bool:
-        """Whether all that kernels check was finite in their last run."""
+        """Whether everything that kernels check was finite in their last run."""
         return all(step.is_finite(state) for step, state in frame.checking)
 
     def _frame(self, n: int) -> _Frame:
-        """This thread's memory for n columns; that of the last few lengths is kept."""
+        """This thread's memory for n columns; the memory for the last few lengths is kept."""
         frames: dict[int, _Frame] = self._memory.__dict__.setdefault("frames", {})
         frame = frames.pop(n, None) or _Frame(self, n)
         frames[n] = frame
@@ -151,7 +151,7 @@ class Runner:
     def _tiled(
         self, tiles: Tiles, leaves: Mapping[Pack, Floats], fresh: Mapping[int, Floats], n: int
     ) -> tuple[Values, bool]:
-        """The whole program on some columns after the others; what is summed over the batch adds up."""
+        """Run the program tile by tile, and add up what is summed over the batch; return values, and whether finite."""
         frame = self._frame(self.tile)
         for pack, number in self.leaves.items():
             frame.values[number] = leaves[pack]
@@ -178,7 +178,7 @@ class Runner:
                 array[:, start : start + width] = values[number]
             for number in tiles.sums:
                 totals[number] = totals[number] + values[number] if start else values[number].copy()
-        values = list(frame.values)  # those of the frame stay where its steps write
+        values = list(frame.values)  # the frame keeps its own, to which its steps write
         for pack, number in self.leaves.items():
             values[number] = leaves[pack]
         for number, array in (*fresh.items(), *loose.items(), *totals.items()):
@@ -261,7 +261,7 @@ class MachineExecutor(Runner):
         )
 
     def _kernel(self, run: list[Pack]) -> KernelStep:
-        """The step of packs that are in one kernel."""
+        """The step of a kernel that computes these packs."""
         place, wanted = self.place, self.wanted(run)
         outputs = [pack for pack in wanted if pack in self.varying]
         checked = [pack for pack in outputs if pack in self.adjoints]
@@ -284,12 +284,12 @@ class MachineExecutor(Runner):
         )
 
     def wanted(self, run: Sequence[Pack]) -> list[Pack]:
-        """Those of some packs that others are made of, or results."""
+        """Those of some packs that other packs read, or that are results."""
         used = {parent for pack in {*self.packs}.difference(run) for parent in pack.parents}
         return [pack for pack in run if pack in used or pack in self.needed]
 
     def rows(self, pack: Pack, index: Index) -> Callable[[Values], Floats]:
-        """What gives these rows of a pack to a matrix product; a step before it does the copying, if that is needed."""
+        """A function that gives these rows of a pack to a matrix product; if they must be copied, a step does so."""
         gather, place = Gather(index), self.place[pack]
         if not gather.copies or gather.absent is not None or pack not in self.varying:
             return lambda values: gather(values[place])

@@ -1,4 +1,4 @@
-"""The text of what reads floats, lists and arrays of Python, and of what builds them."""
+"""Writes the code that reads floats, lists and arrays of Python, and the code that builds them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from autograd_mini.compiler.code.taking import HEAD, RECORD
 from autograd_mini.compiler.run.python_calls import PythonFunction
 
 READ = ("number", "attribute", "nest", "numbers", "array", "columns", "itself")
-"""Kinds of what is read: a float; one that is an attribute; a list or tuple; one of floats alone; an array; one with a
-column for each example, which stays where it is; a thing that is still the same. A record is its kind; the number of
-the thing that holds it and its place there; an object and the name of its attribute; where its numbers go, or which of
-the arrays it is, and how many there are, or lanes; its type, itself, or of arrays a table: memory for blocks of it, and
-the bytes from row to row there; the first axis whose length is given, how many there are, and the lengths of all."""
+"""Kinds of things to read: a float; a float that is an attribute; a list or tuple; one of floats alone; an array; an
+array with a column for each example, which is not copied; an object that must be the same. A record is the kind; the
+number of the thing that holds it, and its place there; the object and the name of an attribute; where its numbers go,
+or which of the arrays it is; how many numbers or lanes it has; its type, itself or, for an array, a table: memory for
+its blocks, and the bytes from row to row there; the first axis whose length is given; how many axes; their lengths."""
 
 MAKE = ("number", "nest", "numbers", "array", "nothing", "block", "columns")
-"""Kinds of what is made, the parts of a nest before itself: a float; a list or tuple of the last things made, or of
-floats; an array; None; an array of numbers that lie side by side; one with a row for each column. A record is its kind,
-its first pick, how many parts or numbers there are, and its shape, or what makes it, and fills a nest."""
+"""Kinds of things to make, the parts of a nest before the nest: a float; a list or tuple of the last things made; one
+of floats; an array; None; an array of numbers that lie side by side; an array with a row for each column. A record is
+the kind, its first pick, how many parts or numbers it has, and its shape or what makes it, and fills a nest."""
 
 STRIDES_AND_FORMAT, WRITABLE = 0x18 | 0x4, 0x1
 DOUBLES = int.from_bytes(b"d\0", sys.byteorder)
@@ -42,7 +42,7 @@ def _require_type(f: PythonFunction, thing: str, kind: str) -> None:
 
 
 def read_thing(f: PythonFunction, k: str) -> None:
-    """Write how the thing of one record is read, and held until the end."""
+    """Write the code that reads the thing of one record, and holds it until the end."""
     kind, outer, place, holder, name, to, size, what = f.record("%reads", "iiippiip", k)
     f.unless(f.let(f"icmp ne i64 {kind}, {READ.index('attribute')}"), "attribute")
     item = f.python("PySequence_GetItem", f"ptr {f.load('ptr', '%held', outer)}", f"i64 {place}")
@@ -111,7 +111,7 @@ def read_thing(f: PythonFunction, k: str) -> None:
 def _read_columns(
     f: PythonFunction, to: str, size: str, what: str, start: str, n_axes: str, shape: str, strides: str
 ) -> None:
-    """Write how an array is read, of which the columns stay where they are, or are taken a block at a time."""
+    """Write the code for an array whose columns are read where they are, or are copied a block at a time."""
     before, count = f.load("i64", "%n_columns"), f.load("i64", shape)
     n = f.let(f"select i1 {f.let(f'icmp eq i64 {before}, 0')}, i64 {count}, i64 {before}")
     f.unless(f.let(f"icmp eq i64 {n}, {count}"), "other")
@@ -119,7 +119,7 @@ def _read_columns(
     f.store("i64", n, "%n_columns")
 
     def compare(axis: str) -> None:
-        """Lanes are equally far apart."""
+        """Require that lanes are equally far apart."""
         after = f.let(f"add i64 {axis}, 1")
         stride = f.let(f"mul i64 {f.load('i64', shape, after)}, {f.load('i64', strides, after)}")
         f.unless(f.let(f"icmp eq i64 {f.load('i64', strides, axis)}, {stride}"), "other")
@@ -146,7 +146,7 @@ def _read_columns(
 
 
 def make_thing(f: PythonFunction, k: str, n: str) -> None:
-    """Write how the thing of one record is made, and put after those made before."""
+    """Write the code that makes the thing of one record, and puts it after those made before."""
     kind, first, size, what = f.record("%makes", "iiip", k)
     depth, picks = f.load("i64", "%n_made"), f.at("i64", "%picks", first)
 

@@ -1,5 +1,5 @@
-"""Steps of a program that are no kernels: matrix products by BLAS, what is the same for all columns in one memory, and
-what is left to NumPy."""
+"""Steps of a program that are not kernels: matrix products by BLAS, what all columns share in one memory, and what is
+left to NumPy."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 class Step(Protocol):
     """Part of a program.
 
-    `packs` are those it computes, `writes` the places of those whose arrays stay the same from call to call.
+    `packs` are those that it computes, `writes` the places of those whose arrays stay the same from call to call.
     """
 
     packs: list[Pack]
     writes: Sequence[int]
 
     def prepare(self, values: Values, n: int) -> Any:
-        """Make room for what it computes for n columns; gives what else it keeps."""
+        """Make room for what it computes for n columns; return what `run` is to be given."""
 
     def run(self, values: Values, state: Any, /) -> None:
-        """Compute it for as many columns as there is room for."""
+        """Compute the packs for as many columns as there is room for."""
 
 
 def step_of(executor: MachineExecutor, part: Part) -> Step:
-    """The step of packs that are in no kernel."""
+    """The step of packs that are not in a kernel."""
     if part.kind is not Work.ALONE:
         return ArenaStep(executor, part.packs)
     (pack,) = part.packs
@@ -47,7 +47,7 @@ def step_of(executor: MachineExecutor, part: Part) -> Step:
 
 
 class ArenaStep:
-    """Packs that are the same for all columns, in one memory."""
+    """Computes packs that are the same for all columns, in one memory."""
 
     writes: Sequence[int] = ()
 
@@ -57,7 +57,7 @@ class ArenaStep:
         constants = {pack: executor.numbers[pack] for pack in known if pack in executor.numbers}
         given = [pack for pack in [*known][len(run) :] if pack not in constants]
         wanted = executor.wanted(run)
-        first = [pack for pack in wanted if pack in executor.of_value]  # they are divided alike in all programs
+        first = [pack for pack in wanted if pack in executor.of_value]  # divided alike in all programs
         gives = {"value": first, "rest": [pack for pack in wanted if pack not in executor.of_value]}
         program = Program([*given, *run], {name: [*map(lanes_of, packs)] for name, packs in gives.items() if packs})
         self.arena: ArenaExecutor = ArenaExecutor(program, executor.cache, given, constants)
@@ -77,7 +77,7 @@ class ArenaStep:
 
 
 class NumpyStep:
-    """One pack, by NumPy."""
+    """Computes one pack by NumPy."""
 
     writes: Sequence[int] = ()
 
@@ -101,7 +101,7 @@ class NumpyStep:
 
 @dataclass(eq=False)
 class GatherStep:
-    """Rows of an array for matrix products, into memory that is kept; steps that want the same rows share them."""
+    """Copies rows of an array for matrix products to memory that is kept; products that read the same rows share it."""
 
     packs: list[Pack]
     place: int
@@ -114,14 +114,14 @@ class GatherStep:
 
     def run(self, values: Values, out: Floats) -> None:
         array = values[self.place]
-        if out.shape[1] > 1 and array.strides[1] != 8:  # an input, whose rows are copied faster so
+        if out.shape[1] > 1 and array.strides[1] != 8:  # an input: contiguous rows are copied faster
             array = values[self.place] = numpy.ascontiguousarray(array)
         values[self.number] = numpy.take(array, self.gather.rows, axis=0, out=out, mode="clip")
 
 
 class ProductStep:
-    """A matrix product, by BLAS into memory that is kept; a sum over the batch that is a result, into memory that the
-    caller is given."""
+    """Computes a matrix product by BLAS, in memory that is kept; but a sum over the batch that is a result, in memory
+    that the caller gets."""
 
     def __init__(self, executor: MachineExecutor, pack: Pack, *, sums_batch: bool) -> None:
         self.packs: list[Pack] = [pack]
@@ -166,7 +166,7 @@ class ProductStep:
 
 
 def _product_step(executor: MachineExecutor, pack: Pack) -> ProductStep | None:
-    """The step of a pack that is one matrix product and nothing else."""
+    """The step of a pack that is one large matrix product and nothing else; None for any other."""
     if not isinstance(pack.operation, Sum) or len(pack.operation.segments) != 1:
         return None
     segment = pack.operation.segments[0]

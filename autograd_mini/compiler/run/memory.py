@@ -1,5 +1,5 @@
-"""Memory that machine code reads and writes: for results, and for what is computed on the way; and states of loops that
-are kept from the way forth to the way back, next to the array that came out."""
+"""Memory that machine code reads and writes, for results and for what is computed on the way; and the states of loops
+that their forward passes keep for their backward passes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from autograd_mini.compiler.partition import COLUMNS_OF_A_ROOM
 from autograd_mini.compiler.run.python_calls import start
 
 LINE = 8
-"""Numbers in a line of the cache."""
+"""Doubles in a cache line."""
 
 
 def empty(*shape: int, of: type[Any] = float) -> NDArray[Any]:
-    """Memory of our own; all that machine code is given comes from here, but for the arguments of a call."""
+    """New memory; all that machine code is given comes from here, except the arguments of a call."""
     return numpy.empty(shape, of)
 
 
 def copied(numbers: Any, of: type[Any] = float) -> NDArray[Any]:
-    """These numbers in memory of our own, without gaps."""
+    """A copy of these numbers in new memory, without gaps."""
     numbers = numpy.asarray(numbers)
     array = empty(*numbers.shape, of=of)
     array[...] = numbers
@@ -32,20 +32,20 @@ def copied(numbers: Any, of: type[Any] = float) -> NDArray[Any]:
 
 
 def room(lanes: Sequence[int], n: int) -> list[Floats]:
-    """Memory for results, [lanes, n] each; if it is much, one block."""
+    """Memory for results, [lanes, n] each; in a single block if n is large."""
     if n < COLUMNS_OF_A_ROOM:
         return [empty(count, n) for count in lanes]
     return numpy.split(empty(sum(lanes), n), numpy.cumsum(lanes)[:-1]) if lanes else []
 
 
 def rows_of(lanes: int, n: int) -> Floats:
-    """Memory for a pack, or for a block of columns; of single numbers, without gaps."""
+    """Memory for a pack, or for a block of columns; without gaps if each row is a single number."""
     return empty(lanes, 1) if n == 1 else lines_of(lanes, n)
 
 
 def lines_of(lanes: int, n: int) -> Floats:
-    """Memory whose rows begin with a line of the cache, and are an odd number of lines apart: at multiples of
-    a power of two, the same few lines of the cache would have to hold them all."""
+    """Memory whose rows begin at cache lines, an odd number of lines apart: at multiples of a power of two, all rows
+    would compete for the same few lines of the cache."""
     stride = LINE * (-(-n // LINE) | 1)
     flat = empty(lanes * stride + LINE)
     first = -(start()(flat) // 8) % LINE
@@ -53,10 +53,10 @@ def lines_of(lanes: int, n: int) -> Floats:
 
 
 def address(array: NDArray[Any], shape: tuple[int, ...]) -> int:
-    """Where an array of this shape lies, without gaps, for machine code.
+    """The address of an array of this shape, without gaps, for machine code.
 
     Raises:
-        ValueError: it is another array.
+        ValueError: the array has another shape, or gaps.
     """
     if array.shape != shape or not array.flags.c_contiguous:
         raise _mistaken(array, f"{shape} without gaps")
@@ -64,11 +64,11 @@ def address(array: NDArray[Any], shape: tuple[int, ...]) -> int:
 
 
 def rows(array: Floats, lanes: int, columns: int) -> tuple[int, int]:
-    """Where an array of so many rows and columns lies, for machine code, and how many doubles there are from row to
-    row; in a row they lie side by side.
+    """The address of an array of so many rows and columns, for machine code, and how many doubles there are from row
+    to row; in a row they lie side by side.
 
     Raises:
-        ValueError: it is another array.
+        ValueError: the array has another shape, or other strides.
     """
     stride, step = array.strides
     if array.shape != (lanes, columns) or stride % 8 or (columns > 1 and step != 8):
@@ -77,11 +77,11 @@ def rows(array: Floats, lanes: int, columns: int) -> tuple[int, int]:
 
 
 def scattered(array: Floats, lanes: int, columns: int) -> tuple[int, int, int]:
-    """Where an array of so many rows and columns lies, in any order, and how many bytes there are from row to row and
-    from column to column.
+    """The address of an array of so many rows and columns, in any order, and how many bytes there are from row to row
+    and from column to column.
 
     Raises:
-        ValueError: it is another array.
+        ValueError: the array has another shape.
     """
     if array.shape != (lanes, columns):
         raise _mistaken(array, f"{(lanes, columns)}")
@@ -94,13 +94,13 @@ def _mistaken(array: NDArray[Any], wanted: str) -> ValueError:
 
 
 def table(records: Sequence[Any], width: int) -> tuple[int, Any]:
-    """Where records of so many words are, and what holds them."""
+    """The address of a new table of records of so many words each, and the array that holds it."""
     numbers = copied(records or [[0] * width], numpy.int64)
     return address(numbers, numbers.shape), numbers
 
 
 class KeptStates:
-    """States by the array that came out with them, for as long as that lives or until they are taken."""
+    """Keeps the states of a loop by the array that came out of it, until they are taken or that array is freed."""
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[ref[Floats], Floats]] = {}
@@ -110,7 +110,7 @@ class KeptStates:
         self._found[key] = ref(out, lambda _: self._found.pop(key, None)), states
 
     def taken(self, out: Floats) -> Floats | None:
-        """Those of an array; None if there are none, or were taken before."""
+        """Take the states kept by an array; None if there are none, or no more."""
         known, states = self._found.pop(id(out), (None, None))
         return states if known is not None and known() is out else None
 

@@ -1,4 +1,4 @@
-"""Execute a program with NumPy: the oracle of faster executors, and what runs where they are missing.
+"""Execute a program with NumPy: the oracle of faster executors, which runs where these are missing.
 
 The numbers of a pack are an array [lanes, width]; the width is the length of the batch, or 1 where every example
 has the same.
@@ -29,7 +29,7 @@ class Results(NamedTuple):
 
     Attributes:
         rows: the results by name, each [lanes, width] and the caller's to keep.
-        is_finite: whether all derivatives among them are.
+        is_finite: whether all derivatives among them are finite.
     """
 
     rows: dict[str, list[ir.Floats]]
@@ -37,7 +37,7 @@ class Results(NamedTuple):
 
 
 def sums_are_finite(arrays: Iterable[ir.Floats]) -> bool:
-    """Whether the sums of all arrays are, and so their numbers, too."""
+    """Whether the sum of each array is finite, and so all its numbers are."""
     return all(isfinite(numpy.add.reduce(array, axis=None)) for array in arrays)
 
 
@@ -83,7 +83,7 @@ class NumpyExecutor:
 
 
 def _own(array: ir.Floats, held: set[int]) -> ir.Floats:
-    """The array, or a copy of it where a leaf or another result, or another of its own rows, holds its memory."""
+    """The array, or a copy if a leaf or another result owns its memory, or if its own rows share it."""
     if id(_owner(array)) in held or not array.flags.writeable:
         return array.copy()
     held.add(id(_owner(array)))
@@ -91,7 +91,7 @@ def _own(array: ir.Floats, held: set[int]) -> ir.Floats:
 
 
 def _owner(array: ir.Floats) -> Any:
-    """What the memory of an array belongs to."""
+    """The object that owns the memory of an array."""
     owner: Any = array
     while getattr(owner, "base", None) is not None:
         owner = owner.base
@@ -99,7 +99,7 @@ def _owner(array: ir.Floats) -> Any:
 
 
 def step_of(pack: ir.Pack, place: Mapping[ir.Pack, int], *, in_machine_code: bool = False) -> Step:
-    """What computes a pack by NumPy, but for the steps of loops where they go in machine code."""
+    """A function that computes a pack by NumPy; the steps of a loop are machine code if `in_machine_code`."""
     operation = pack.operation
     if isinstance(operation, ir.Sum):
         return _sum(pack, operation, place)
@@ -117,14 +117,14 @@ def step_of(pack: ir.Pack, place: Mapping[ir.Pack, int], *, in_machine_code: boo
 
 
 def loop_step(operation: ir.Loop, place: Mapping[ir.Pack, int], *, in_machine_code: bool) -> Step:
-    """A loop runs for as many columns as what goes in has."""
+    """A function that runs a loop, for as many columns as its inputs have."""
     scan = operation.scan
     takers = [(place[arg.pack], arg.index, where) for arg, where in zip(operation.args, operation.places)]
     forward = None if operation.forward is None else place[operation.forward.pack]
 
     def step(values: Values, n: int) -> ir.Floats:
         widths = [values[number].shape[1] for number, _, _ in takers]
-        width = min(widths) and max(widths)  # of no example, none
+        width = min(widths) and max(widths)  # 0 of an empty batch, even where inputs without a batch have 1
         given = numpy.zeros((scan.n_in, width))
         for number, index, where in takers:
             given[where] = values[number][index]
@@ -151,7 +151,7 @@ def _taker(arg: ir.Argument, place: Mapping[ir.Pack, int]) -> Callable[[Values],
 
 
 def is_placing(pack: ir.Pack) -> bool:
-    """Whether it is a long sum that only puts numbers in their places, one in each lane, and has no batch."""
+    """Whether a pack without a batch is a long sum that only moves numbers to their places, one to each lane."""
     operation = pack.operation
     if pack.batched or any(parent.batched for parent in pack.parents):
         return False
@@ -167,7 +167,7 @@ def is_placing(pack: ir.Pack) -> bool:
 
 
 def _placed(pack: ir.Pack, operation: ir.Sum, place: Mapping[ir.Pack, int]) -> Step:
-    """A sum that puts numbers in their places, in memory of its own."""
+    """A function that computes a sum which only moves numbers to their places; its result is new memory."""
     parts = [
         (Gather(block.lane.ravel()), place[segment.a], Gather(block.a.ravel()))
         for segment in operation.segments
@@ -197,7 +197,7 @@ def _sum(pack: ir.Pack, operation: ir.Sum, place: Mapping[ir.Pack, int]) -> Step
     sources = [place[parent] for parent in pack.parents]
     empty = numpy.full((pack.lanes, 1), 0.0)
     for scatter, _ in parts:
-        empty[scatter.lanes] = -0.0  # which changes nothing that is added to it
+        empty[scatter.lanes] = -0.0  # which leaves what is added to it unchanged
 
     def step(values: Values, n: int) -> ir.Floats:
         total: Any = None
@@ -218,7 +218,7 @@ def _sum(pack: ir.Pack, operation: ir.Sum, place: Mapping[ir.Pack, int]) -> Step
 
 
 class Scatter:
-    """Adding rows to lanes of an array; lanes that come several times get all of theirs."""
+    """Adds rows to lanes of an array; a lane that occurs several times gets the sum of its rows."""
 
     def __init__(self, lane: ir.Index, lanes: int) -> None:
         flat = lane.ravel()
@@ -226,7 +226,7 @@ class Scatter:
         self.is_whole: bool = flat.size == lanes and bool((flat == numpy.arange(lanes)).all())
         order = present[numpy.argsort(flat[present], kind="stable")]
         _, starts, counts = numpy.unique(flat[order], return_index=True, return_counts=True)
-        self.turns: list[Any] = []  # in each of them every lane comes once
+        self.turns: list[Any] = []  # in each of them, no lane occurs twice
         self.order: ir.Index = order
         self.starts: ir.Index = starts
         self.lanes: ir.Index = flat[order[starts]] if order.size else flat[:0]
@@ -244,7 +244,7 @@ class Scatter:
 
 
 def _block(segment: ir.Segment, block: ir.Block, batched: bool, place: Mapping[ir.Pack, int]) -> Step:
-    """The products of a block, [lane.size, width]; summed over the batch if the pack is unbatched."""
+    """A function for the products of a block, [lane.size, width]; summed over the batch if the pack is unbatched."""
     sums_batch = not batched and segment.batched
     compute = (_one_factor if segment.b is None else _two_factors)(segment, block, sums_batch, place)
     size, is_negative = block.lane.size, block.sign < 0.0
@@ -288,15 +288,15 @@ def _two_factors(segment: ir.Segment, block: ir.Block, sums_batch: bool, place: 
 
 
 def _over_batch(a: ir.Floats, n: int) -> ir.Floats:
-    """The sum over the batch; of numbers that are the same for all, n times these."""
+    """The sum over the batch: n times the numbers if they are the same for all examples."""
     return a.sum(axis=1, keepdims=True) if a.shape[1] != 1 else n * a
 
 
 def _product(a: ir.Floats, b: ir.Floats, sums_batch: bool, is_there: Any) -> Any:
     """Σ_k a[g,h,k,·]·b[g,k,s,·]: [g, h, s, width], or summed over the batch, too.
 
-    Where factors are absent, `is_there` says which products there are; zeros stand for the others, unless these would
-    meet inf or nan.
+    Where factors are absent, `is_there` says which products exist. Zeros stand for absent factors, unless any number is
+    inf or nan: then products that do not exist are left out one by one.
     """
     (g, h, k, wide_a), (s, wide_b) = a.shape, b.shape[2:]
     if is_there is not None and not (numpy.isfinite(a).all() and numpy.isfinite(b).all()):
@@ -305,7 +305,7 @@ def _product(a: ir.Floats, b: ir.Floats, sums_batch: bool, is_there: Any) -> Any
     if sums_batch:
         a, b = a.reshape(g, h, k * wide_a), b.swapaxes(1, 2).reshape(g, s, k * wide_b)
         return numpy.matmul(a, b.swapaxes(1, 2))
-    if h == s == 1 or k == 1:  # the order is the same whatever the width; what nothing is added to keeps its sign
+    if h == s == 1 or k == 1:  # one order of addition for any width; a single product keeps its sign
         return numpy_rows.total((a[:, :, None] * b.swapaxes(1, 2)[:, None]).transpose(3, 0, 1, 2, 4))
     if wide_a == 1:
         return numpy.matmul(a[..., 0], b.reshape(g, k, s * wide_b))
@@ -316,7 +316,7 @@ def _product(a: ir.Floats, b: ir.Floats, sums_batch: bool, is_there: Any) -> Any
 
 
 def _term_by_term(a: ir.Floats, b: ir.Floats, is_there: Any) -> Any:
-    """The same, in which absent factors win over inf and nan."""
+    """The same sums term by term, where products that do not exist are 0 even if a factor is inf or nan."""
 
     def product(step: int) -> Any:
         found = a[:, :, step, None] * b[:, None, step]

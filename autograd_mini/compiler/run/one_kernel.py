@@ -36,14 +36,14 @@ class ScalarExecutor(Runner):
         self.lanes: list[int] = [pack.lanes for pack in arrays.values()]
         self.leaves: dict[Pack, int] = {pack: place for place, pack in enumerate(arrays.values())}
         self.varies: set[int] = {place for pack, place in self.leaves.items() if pack.batched or not self.is_batched}
-        inputs: dict[bool, dict[int, Place]] = {False: {}, True: {}}  # by whether they differ from column to column
+        inputs: dict[bool, dict[int, Place]] = {False: {}, True: {}}  # by whether inputs differ between columns
         is_batched = [pack.batched for pack in arrays.values()]
         for number, place_in in places_of_inputs(scalars, arrays).items():
             inputs[is_batched[place_in[0]]][number] = place_in
         places: dict[int, Place] = {}
         sums: list[int] = []
         summed: list[tuple[int, slice]] = []
-        taken: set[int] = set()  # what loops read or give has to stay among what is computed
+        taken: set[int] = set()  # a result cannot take the place of what loops read or give
         for number, scalar in enumerate(scalars):
             if type(scalar) is Looped:
                 taken.update(scalar.args)
@@ -77,7 +77,7 @@ class ScalarExecutor(Runner):
 
 
 def places_of_inputs(scalars: Iterable[Scalar], arrays: Iterable[int]) -> dict[int, Place]:
-    """Where lanes of arrays are: in which of these, in their order, and which of its lanes, which come in order."""
+    """For each input among scalars: the number of its array, and its lane there; an array's lanes come in order."""
     number_of = {array: number for number, array in enumerate(arrays)}
     n_found = dict.fromkeys(number_of, 0)
     places: dict[int, Place] = {}
@@ -89,7 +89,7 @@ def places_of_inputs(scalars: Iterable[Scalar], arrays: Iterable[int]) -> dict[i
 
 
 def own_scalar(scalars: list[Scalar], number: int, taken: set[int]) -> int:
-    """The scalar itself, or a copy if it is not computed or has a place in the results already."""
+    """The scalar itself, or a copy if it is an input, a constant or taken already; mark it as taken."""
     if type(scalars[number]) in (Input, Number) or number in taken:
         scalars.append(Terms([1.0], [number], [ONE]))
         number = len(scalars) - 1

@@ -1,4 +1,4 @@
-"""Programs with memory of their own, for calls that machine code serves alone."""
+"""Programs with memory of their own, for calls that one call of machine code can serve."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Prepared:
     """A program with memory of its own.
 
     Attributes:
-        numbers: what single numbers there are.
-        first: where those of each leaf begin, or, of what has columns, its words among the arrays.
-        lanes: where those of each result are, counted from the first of `numbers`.
-        words: of the frame; counts that are not there are 0.
-        held: all that these need.
-        blocks: where blocks of columns of leaves go, and the bytes from row to row there.
-        rows: the results that have a row for each lane.
+        numbers: all numbers of leaves and constants without columns.
+        first: where the numbers of each leaf begin or, for a leaf with columns, its words in the table of arrays.
+        lanes: where the numbers of each result are, counted from the first of `numbers`.
+        words: the words of a frame, as far as they are known; counts that are left out are 0.
+        held: all objects that these point to.
+        blocks: for each leaf with columns, where blocks of them go, and the bytes from row to row there.
+        rows: the results whose lanes are rows of columns.
     """
 
     numbers: Floats
@@ -45,8 +45,8 @@ class Prepared:
 
 
 def most_columns(executor: Any) -> int:
-    """How many columns of a batch a program computes so at most: several threads do more, and results that are long
-    are written where they stay; 0 if none."""
+    """The most columns that a program computes on the short way; 0 if none. On the long way several threads share more
+    columns, and long results are not copied."""
     step = _only_kernel(executor)
     if step is None:
         return 0
@@ -56,15 +56,15 @@ def most_columns(executor: Any) -> int:
 
 
 def room_for(n: int) -> int:
-    """So many columns, and often a few more; they fill a register at least."""
+    """How many columns to make room for if n are given: a power of two that fills a register at least."""
     return max(memory.LINE, 1 << (n - 1).bit_length())
 
 
 def prepared_for(executor: Any, most: int) -> Prepared | None:
-    """A program that machine code alone runs; None for any other.
+    """A program with memory of its own if machine code can run it alone; else None.
 
     Args:
-        most: how many columns there may be, as many as fill a register at least; 1 where there are none.
+        most: how many columns there may be, at least as many as fill a register; 1 if there is no batch.
     """
     if isinstance(executor, ArenaExecutor):
         return _of_arena(executor)
@@ -73,7 +73,7 @@ def prepared_for(executor: Any, most: int) -> Prepared | None:
 
 
 def _only_kernel(executor: Any) -> KernelStep | None:
-    """That of a program that is one kernel."""
+    """The kernel of a program that consists of a single one; else None."""
     steps = executor.steps if isinstance(executor, Runner) else ()
     return steps[0] if len(steps) == 1 and isinstance(steps[0], KernelStep) else None
 
@@ -89,10 +89,10 @@ def _of_arena(executor: ArenaExecutor) -> Prepared:
 
 
 def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None:
-    """As the executor runs it on so many columns, but that numbers are where machine code reads and makes them."""
+    """What the executor runs on so many columns, with numbers where machine code reads arguments and builds results."""
     lanes, summed, leaves = executor.lanes, dict(step.summed), executor.leaves.items()
     moving = {place: pack for pack, place in leaves if pack.batched} if most > 1 else {}
-    first, end = {}, most  # so many zeros
+    first, end = {}, most  # the first numbers are zeros
     for place in [each for each in (*executor.leaves.values(), *executor.constants) if each not in moving]:
         first[place], end = end, end + lanes[place]
     known = {*executor.fresh, *summed, *(first if most == 1 else ())}
@@ -115,7 +115,7 @@ def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None
     at |= {place: (state.totals_at + 8 * part.start, 1) for place, part in summed.items()}
 
     def places(references: Sequence[tuple[int, Gather]]) -> Index:
-        """Those of the numbers of a result, or of the first ones of their rows, counted from the first number."""
+        """The places of a result's numbers, or of the first number of each row, counted from the first of `numbers`."""
         rows = [(*at[place], numpy.arange(lanes[place])[gather.rows]) for place, gather in references]
         return numpy.concatenate([(start - base) // 8 + stride * row for start, stride, row in rows])
 

@@ -31,14 +31,14 @@ SIGNATURES = {
     }.items()
     for name in names.split()
 }
-"""Functions of that interface."""
+"""The functions of that interface which machine code may call, and their types."""
 
 
 class PythonFunction(Function):
-    """The text of a function that calls those of Python."""
+    """The text of a function that calls functions of Python."""
 
     def python(self, name: str, *args: str) -> str:
-        """What one of them gives; `args` are given with their types."""
+        """Call a function of Python; return the name of its result, if any. `args` are preceded by their types."""
         kind, _, types = SIGNATURES[name].partition(" ")
         self.declarations.add(f"declare {kind} @{name}{types}")
         call = f"call {kind} @{name}({', '.join(args)})"
@@ -48,29 +48,29 @@ class PythonFunction(Function):
         return self.let(call)
 
     def words(self, base: str, names: Sequence[str], counts: Sequence[str]) -> None:
-        """Give names to words that lie side by side, pointers but for the counts; and to their addresses."""
+        """Load words that lie side by side, as counts or else pointers, and name them and their addresses."""
         for place, word in enumerate(names):
             self.line(f"%{word}_at = getelementptr i64, ptr {base}, i64 {place}")
             self.line(f"%{word} = load {'i64' if word in counts else 'ptr'}, ptr %{word}_at, align 8")
 
     def choose(self, kind: str, blocks: Sequence[str], otherwise: str) -> None:
-        """Go to the block of this number."""
+        """Branch to the block with the number `kind`, or `otherwise` if there is none."""
         cases = " ".join(f"i64 {number}, label %{block}" for number, block in enumerate(blocks))
         self.line(f"switch i64 {kind}, label %{otherwise} [ {cases} ]")
 
     def go(self, block: str, begins: str) -> None:
-        """Go on there; begin another block."""
+        """Branch to `block`; begin the block `begins`."""
         self.line(f"br label %{block}")
         self.begin(begins)
 
     def pointer(self, self_object: str, place: int) -> str:
-        """What the integer at a place of a tuple points to."""
+        """The integer at a place of a tuple, as a pointer."""
         item = self.python("PyTuple_GetItem", f"ptr {self_object}", f"i64 {place}")
         return self.python("PyLong_AsVoidPtr", f"ptr {item}")
 
 
 def is_possible() -> bool:
-    """Whether this Python has that interface, as PyPy has not, and its words are as long as taken here."""
+    """Whether this Python has that interface, which PyPy lacks, and pointers of 64 bits."""
     return hasattr(ctypes, "pythonapi") and ctypes.sizeof(ctypes.c_void_p) == 8
 
 
@@ -82,7 +82,7 @@ def _announce() -> None:
 
 
 def address_of(text: str, cache: CodeCache | None = None, effort: int = 0) -> int:
-    """Where the code of a function that calls Python is; it is never freed."""
+    """The address of the code of a function that calls Python; the code is never freed."""
     _announce()
     return addresses([text], effort=effort, keep=True, cache=cache)[0]
 
@@ -109,7 +109,7 @@ def _maker() -> Any:
 
 
 def as_builtin(address: int, given: tuple[Any, ...]) -> Callable[[Any], Any]:
-    """The code at an address as a function of one argument; it is handed the tuple, which lives as long as it does."""
+    """The code at an address as a function of one argument; `given` becomes its self, and lives as long as it does."""
     function: Callable[[Any], Any] = _maker()(ctypes.addressof(_definition(address)), given, None)
     return function
 

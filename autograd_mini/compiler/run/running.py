@@ -1,4 +1,4 @@
-"""Running kernels: memory and tables of pointers for them, and threads that share the columns of a large batch."""
+"""Run kernels: memory and tables of pointers for them, and threads that share the columns of a large batch."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Table:
     """What one thread is given: pointers, the memory of a block, and what the sums need to know.
 
     Attributes:
-        arrays: where arrays are that are others in every call, and the bytes from row to row.
+        arrays: the address of each array that differs from call to call, and the bytes from row to row.
         taking: the table of `take`, to which the last pointer points.
-        blocks: memory for blocks of arrays that lie in memory in another way than machine code reads them.
+        blocks: memory for blocks of arrays whose strides machine code cannot read.
     """
 
     pointers: Index
@@ -59,11 +59,11 @@ class State:
 
     Attributes:
         uniform: numbers that are the same for all columns.
-        padded: stands in for the arrays of a batch that does not fill a register, by their places.
-        moving: places of arrays that are others in every call; `rows` says which pointers point to which of their
+        padded: arrays that stand in for those of a batch too small to fill a register, by place.
+        moving: places of arrays that differ from call to call; `rows` says which pointers point to which of their
             rows.
         sums: for each group of columns, [sums, places in a register].
-        totals: these added up.
+        totals: the sums of all groups, added up.
     """
 
     n: int
@@ -83,15 +83,15 @@ class State:
 
 @dataclass(eq=False, repr=False)
 class KernelStep:
-    """A kernel, compiled when it is first run; for one column once more.
+    """A kernel, compiled at its first run; compiled once more for single columns.
 
     Args:
-        packs: those it computes; none if it is a whole program.
-        lanes: of all arrays, by place.
+        packs: those that it computes; none if it is a whole program.
+        lanes: the number of lanes of each array, by place.
         outputs: places of arrays that it writes; `writes` are those of them whose memory is its own.
         fixed: places of arrays that stay the same from call to call.
-        summed: places of results that are sums of the kernel, and which of them; those before these tell whether what
-            is checked is finite.
+        summed: places of results that are sums of the kernel, and which of its sums they are; the sums before all of
+            these tell whether what is checked is finite.
     """
 
     drive: Any = field(init=False)
@@ -130,7 +130,7 @@ class KernelStep:
         ]
 
     def texts(self, width: int) -> list[str]:
-        """The functions for so many columns at a time, one after the other."""
+        """The texts of the functions for so many columns at a time, in order."""
         forms = [write(form, self.kernel.heads, width) for form in self.kernel.forms]
         return [forms[chunk.form] for chunk in self.kernel.chunks]
 
@@ -141,7 +141,7 @@ class KernelStep:
         return self.linked[width]
 
     def prepare(self, values: Values, n: int) -> State:
-        """Memory for n columns, and pointers to all that stays where it is."""
+        """Make memory for n columns, and set pointers to all that stays where it is."""
         for number in self.writes:
             values[number] = memory.rows_of(self.lanes[number], n)
         arrays = [number for number in self.rows if number >= 0]
@@ -193,7 +193,7 @@ class KernelStep:
         for number, rows, lanes in self.inputs:
             state.uniform[rows] = values[number][lanes, 0]
         for number, array in state.padded.items():
-            if number not in self.outputs:  # the last column stands in for those that are not there
+            if number not in self.outputs:  # the last column stands in for missing ones
                 array[:, :n] = values[number]
                 array[:, n:] = values[number][:, -1:]
         if len(state.sums):
@@ -201,7 +201,7 @@ class KernelStep:
         if self._point(values, state):
             functions = self.taking(width)
         whole = max(n, width) // width * width if n else 0
-        # Where columns are left, they are done with those before them that fill a register with them.
+        # Columns left over are computed together with as many before them as fill a register.
         rest = max(n - width, 0), n if whole < n else whole
         if len(tables) == 1:
             self.drive(*functions, tables[0].at, self.columns, 0, whole, *rest)
@@ -223,8 +223,8 @@ class KernelStep:
                 values[number] = state.totals[part].copy()
 
     def _point(self, values: Values, state: State) -> bool:
-        """Write the pointers to arrays that are others in every call; whether there are some of which blocks have to be
-        taken one by one, for they lie in memory in another way."""
+        """Set the pointers to arrays that differ from call to call; return whether some have strides that machine code
+        cannot read, so that it has to copy them a block at a time."""
         found: list[int] = []
         taken: list[tuple[int, int]] = []
         for number in state.moving:
@@ -247,7 +247,7 @@ class KernelStep:
         return bool(taken)
 
     def _take(self, values: Values, state: State, table: Table, taken: Sequence[tuple[int, int]]) -> None:
-        """Write down what there is to take."""
+        """Fill the table that tells `take` which arrays to copy by blocks."""
         records = [table.at, state.rows_at, len(state.rows), table.arrays_at, len(taken), state.n - 1]
         for place, number in taken:
             if number not in table.blocks:
@@ -259,7 +259,7 @@ class KernelStep:
         table.taking[: len(records)] = records
 
     def taking(self, width: int) -> tuple[Any, Any, int]:
-        """The functions for so many columns at a time, before them what takes blocks of arrays."""
+        """As `functions`, with the function that copies blocks of arrays before the others."""
         if -width not in self.linked:
             bodies, starts, count = self.linked[width]
             code = addresses([take(width)], keep=True, cache=self.cache)
@@ -268,12 +268,12 @@ class KernelStep:
         return self.linked[-width]
 
     def is_finite(self, state: State) -> bool:
-        """Whether all that is checked was finite in the last run."""
+        """Whether everything that is checked was finite in the last run."""
         return not state.sums[:, : self.n_checks].any()
 
 
 def _by_array(places: Any) -> dict[int, Index]:
-    """For each array which of these are places in it, and in which of its rows: [2, …]."""
+    """For each array, the indices of those places that are in it, and their rows there: [2, …]."""
     arrays, rows = numpy.asarray(places, dtype=numpy.int64).reshape(-1, 2).T
     order = numpy.argsort(arrays, kind="stable")
     found, firsts = numpy.unique(arrays[order], return_index=True)
@@ -282,7 +282,7 @@ def _by_array(places: Any) -> dict[int, Index]:
 
 
 def link(steps: Sequence[KernelStep], width: int) -> None:
-    """Compile for so many columns at a time all that they need, at once: loops around loops with more effort."""
+    """Compile together all functions that steps need for so many columns at a time; loops of loops with more effort."""
     steps = [step for step in steps if width not in step.linked]
     texts = [step.texts(width) for step in steps]
     if texts:
@@ -294,7 +294,7 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
                 kinds[is_loop].append(text)
         held = [addresses(group, effort=int(is_loop), cache=steps[0].cache) for is_loop, group in kinds.items()]
         for step, each in zip(steps, texts):
-            own = addresses([*each, *drivers])  # which are there now
+            own = addresses([*each, *drivers])  # all compiled by now
             step.drive, step.point, step.add_up[width] = Drive(own[-3]), Point(own[-2]), AddUp(own[-1])
             step.linked[width] = own.table(own[: len(each)]), step.starts, len(each)
         del held

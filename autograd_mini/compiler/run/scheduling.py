@@ -16,8 +16,8 @@ from autograd_mini.compiler.run.numpy_executor import NumpyExecutor, is_placing
 
 
 class Work(Enum):
-    """What computes packs: a kernel, for each column, and sums over these; one memory, what is the same for all columns
-    and made before any of them, or of sums over them; a step of its own, one pack."""
+    """What computes packs. KERNEL: machine code for each column, and for sums over columns. BEFORE, AFTER: one memory,
+    for what all columns share and does not, or does, depend on sums over them. ALONE: a step for one pack."""
 
     BEFORE, KERNEL, AFTER, ALONE = range(4)
 
@@ -33,11 +33,11 @@ class Schedule(NamedTuple):
     """A program divided for machine code.
 
     Attributes:
-        program: its large products share their sums with nothing else.
+        program: the program, with every large product in a sum of its own.
         varying: packs that differ from column to column.
-        over: these, and what is made of sums over them.
-        constants: what packs hold that are made of constants only.
-        parts: in the order in which they are computed.
+        over: these, and all that is computed from them.
+        constants: the numbers of packs that are computed from constants alone.
+        parts: its parts, in the order in which they are computed.
     """
 
     program: Program
@@ -67,7 +67,7 @@ def _varying(packs: Sequence[Pack]) -> set[Pack]:
 
 
 def constants_of(program: Program) -> dict[Pack, Floats]:
-    """What the packs hold that are made of constants only."""
+    """The numbers of the packs that are computed from constants alone."""
     known: set[Pack] = set()
     for pack in program.packs:
         if isinstance(pack.operation, Leaf):
@@ -84,7 +84,7 @@ def constants_of(program: Program) -> dict[Pack, Floats]:
 
 
 def _parts(program: Program, varying: frozenset[Pack], over: set[Pack], done: set[Pack]) -> Iterator[Part]:
-    """Packs one by one, and runs of packs, as long as they can be; without those that are done."""
+    """The parts of all packs but those that are done: as many packs as possible at a time, or one alone."""
     done = done | {pack for pack in program.packs if isinstance(pack.operation, Leaf)}
     waiting = [pack for pack in program.packs if pack not in done]
     kinds = {pack: _kind(pack, varying, over) for pack in waiting}
@@ -124,8 +124,8 @@ def _kind(pack: Pack, varying: frozenset[Pack], over: set[Pack]) -> Work:
 
 
 def phases_of(whole: Schedule) -> tuple[set[Pack], set[Pack]] | None:
-    """The packs that are sums over the batch, and those that are made of them and do not vary; None where something
-    for each example needs a sum over the batch first."""
+    """The packs that are sums over the batch, and those that are computed from them and do not vary; None if examples
+    cannot go tile by tile, as when they read a sum over the batch."""
     made = whole.over - whole.varying
     sums = {pack for pack in made if not whole.varying.isdisjoint(pack.parents)}
     are_first = all(made.isdisjoint(pack.parents) for pack in whole.varying | sums)

@@ -1,4 +1,4 @@
-"""The short way: numbers, lists and arrays in and out, of one example or a batch, all in one call of machine code."""
+"""The short way: one call of machine code reads numbers, lists and arrays, runs a program, and builds its results."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from autograd_mini.compiler.run.python_calls import address_of, as_builtin, is_p
 from autograd_mini.compiler.run.watch import Watch
 
 Short = Callable[[tuple[Any, ...]], Any]
-"""Gives the results for a tuple of arguments, None where the long way has to be taken."""
+"""Returns the results for a tuple of arguments; None if the long way has to be taken."""
 
 Lane = tuple[str, int]
 """The name of a result, and a lane of it."""
 
 Read = tuple[str, int, int, int, int, "tuple[Pack, int] | None", int, Any]
-"""What is read: a record as `marshalling.READ` has it, but with the name of its kind and what it is about itself."""
+"""A thing to read: a record as described at `marshalling.READ`, but with its kind by name, its leaf and its object."""
 
 
 @dataclass(eq=False)
 class Layout:
-    """How so many arguments are read, and the results are made.
+    """How the arguments are read, and how the results are made.
 
     Attributes:
         has_columns: whether there are several examples.
@@ -55,11 +55,11 @@ class Layout:
     def read(
         self, kind: str, at: tuple[int, int], to: tuple[Pack, int] | None = None, size: int = 0, what: Any = None
     ) -> int:
-        """Read a thing that the thing `at` a number, 0 for the tuple of arguments, holds at a place; gives its number.
+        """Add a thing to read; return its number. `at`: the holder's number, 0 for all arguments, and the place there.
 
         Args:
             to: where its numbers go: a leaf, and the first lane.
-            what: its type, its shape without columns or itself; of an attribute the holder and the name.
+            what: its type, its shape without columns, or itself; for an attribute, the holder and the name.
         """
         holder, name = what if kind == "attribute" else (0, 0)
         self.held.append(what)
@@ -67,18 +67,18 @@ class Layout:
         return len(self.reads)
 
     def array(self, shape: tuple[int, ...], is_batched: bool) -> tuple[str, tuple[int, ...]]:
-        """What an array is, for each example or for all of them, and its shape; that of one example has an axis."""
+        """The kind and shape of an array; if it has a batch of one example, its shape begins with 1."""
         if is_batched and self.has_columns:
             return "columns", shape
         return "array", (1, *shape) if is_batched else shape
 
     def make(self, kind: str, size: int = 0, picks: Sequence[Lane] = (), what: Any = None) -> None:
-        """Make a thing.
+        """Add a thing to make.
 
         Args:
-            size: how many of those made before are its parts.
-            picks: its numbers.
-            what: its shape, without columns, or whether it is a list or a tuple.
+            size: how many of the things made before are its parts.
+            picks: where its numbers come from.
+            what: its shape without columns, or `list` or `tuple`.
         """
         address = id(what)
         if kind in ("nest", "numbers"):
@@ -101,13 +101,13 @@ def _rows(shape: tuple[int, ...], n: int) -> Floats:
 
 @dataclass(frozen=True)
 class Entry:
-    """The numbers and tables of a program.
+    """The frame of a program on the short way: its numbers and tables.
 
     Attributes:
-        at: where its words are.
+        at: the address of its words.
         most: how many columns it has room for.
         cache: where machine code is kept.
-        held: all that it points to.
+        held: all objects that it points to.
     """
 
     at: int
@@ -119,13 +119,13 @@ class Entry:
 def entry_of(
     executor: Any, layout: Layout, names: Sequence[str], n_guards: int, most: int = 1, *, is_mean: bool = False
 ) -> Entry | None:
-    """What runs a program that machine code alone runs in one memory; None for any other.
+    """The frame of a program that machine code can run alone, in one memory; None for any other.
 
     Args:
-        names: the results; those of which there are none are 0.
+        names: the names of the results; those that the program does not have are 0.
         n_guards: how many decisions there are.
-        most: how many columns there may be; 1 where there are none.
-        is_mean: whether results are divided by how many there are.
+        most: how many columns there may be; 1 if there is no batch.
+        is_mean: whether results are divided by the number of columns.
     """
     if not is_possible() or executor.seeds:
         return None
@@ -166,7 +166,7 @@ def entry_of(
 
 
 def _read(prepared: Prepared, held: list[Any], read: Read) -> list[int]:
-    """The record of what is read; of arrays with a table."""
+    """The record of a thing to read; for an array, with a table."""
     kind, outer, place, holder, name, to, size, what = read
     address = id(what)
     if kind in ("array", "columns"):
@@ -181,8 +181,8 @@ def _read(prepared: Prepared, held: list[Any], read: Read) -> list[int]:
 
 
 def _checked(prepared: Prepared, names: Iterable[str]) -> list[tuple[int, int, int]]:
-    """Runs of numbers that have to be finite, each number once: where they begin, how many they are, and whether there
-    are as many as columns."""
+    """Runs of numbers that have to be finite, each number once: where a run begins, how many numbers it has, and how
+    many more for each column."""
     rows = sorted({*chain.from_iterable(prepared.lanes[name].tolist() for name in names if name in prepared.rows)})
     single = {*chain.from_iterable(prepared.lanes[name].tolist() for name in names if name not in prepared.rows)}
     runs = _runs(numpy.array(sorted(single), numpy.int64))
@@ -190,11 +190,11 @@ def _checked(prepared: Prepared, names: Iterable[str]) -> list[tuple[int, int, i
 
 
 def _runs(places: Index) -> list[tuple[int, int]]:
-    """The first of places that follow each other, and how many do."""
+    """The runs of consecutive places: the first place of each, and its length."""
     bounds = [0, *(numpy.flatnonzero(numpy.diff(places) != 1) + 1).tolist(), places.size]
     return [(int(places[start]), stop - start) for start, stop in pairwise(bounds) if start < stop]
 
 
 def short(entry: Entry, watch: Watch) -> Short:
-    """The function that runs it as long as what is watched is the same."""
+    """The function that runs a frame as long as what is watched is the same."""
     return as_builtin(address_of(text(host_width()), entry.cache, effort=1), (entry.at, *watch.at, entry, watch))

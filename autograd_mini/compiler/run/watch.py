@@ -1,4 +1,4 @@
-"""Whether what stands in some places outside a function is still the same, in machine code."""
+"""Machine code that tells whether what a function reads from outside is still the same."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from autograd_mini.compiler.run.python_calls import PythonFunction, address_of, 
 
 IS_FREE = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 GET_ITEM = "PySequence_GetItem" if IS_FREE else "PyList_GetItem"
-"""Whether threads of Python run at once: then an item has to be held, so that no other takes its list away."""
+"""How an item of a list is got: where Python has no GIL, it is held, or another thread might free it meanwhile."""
 
 WORDS = ("n", "records", "none", "true", "false")
 
 
 def _same() -> str:
-    """The text of what gives 1 if all that is watched is the same, else 0. A record is of a cell, an entry of a dict, a
-    call, a list, an attribute or the code of a function: its kind, what holds it, the name of the entry or attribute,
-    what stood there or, of a list, where its items are, and how many these were."""
+    """The text of a function that returns 1 if all that is watched is the same, else 0. A record is about a cell, an
+    entry of a dict, a call, a list, an attribute or a function's code: the kind; the holder; the name of the entry or
+    attribute; what stood there or, for a list, a table of the items that it held; how many these were."""
     f = PythonFunction()
     f.words("%watched", WORDS, ("n",))
 
@@ -70,7 +70,7 @@ def _same() -> str:
 
 
 def _told() -> str:
-    """The text of the same as a function in Python."""
+    """The text of a function that tells Python whether all that is watched is the same."""
     f = PythonFunction()
     watched, same = (f.pointer("%self", place) for place in range(1, 3))
     f.words(watched, WORDS, ("n",))
@@ -84,16 +84,16 @@ SAME, TOLD = _same(), _told()
 CELL, ENTRY, RESULT, LIST, ATTRIBUTE, CODE = range(6)
 
 Place = Callable[[], Any]
-"""Gives what stands somewhere now; None if nothing does."""
+"""Returns what stands in a place now; None if nothing does."""
 
 
 class Watch(NamedTuple):
     """What is watched, for machine code.
 
     Attributes:
-        at: the addresses of it and of what tells whether it is the same.
-        is_same: that as a function.
-        held: all that is there, and what it was.
+        at: the addresses of the table of what is watched, and of the function that compares it.
+        is_same: that function, for Python.
+        held: all that is watched, and what it was.
     """
 
     at: tuple[int, int]

@@ -20,11 +20,11 @@ _PRODUCTS = TABLE["mul"], TABLE.auxiliary["scale"]
 
 @dataclass(eq=False)
 class Body:
-    """One step of a loop: scalars, and which of them are what.
+    """One step of a loop: its scalars, and the roles of some of them.
 
     Attributes:
         carry, x, outside: what it is given: the carry, what differs from step to step, and what does not.
-        fixed: what differs from step to step, and is known.
+        fixed: what differs from step to step, and is constant.
         following, kept: what it gives: the next carry, and what is kept of this step.
         tied: a scalar that is not 0 where something is at a kink, if anything can be.
     """
@@ -44,12 +44,12 @@ class Body:
 
     @property
     def knows_doubts(self) -> bool:
-        """Whether it can tell where zeros meet inf or nan: not of loops within."""
+        """Whether the step can tell where zeros meet inf or nan, which it cannot if it has loops within."""
         return not any(type(scalar) is Looped for scalar in self.scalars)
 
     @cached_property
     def tangent(self) -> Body:
-        """The step together with its tangents: each of the numbers it is given and gives, and then their changes."""
+        """The step together with its tangents: all that it is given or gives has its changes after its numbers."""
         tape = self._tape()
         results, given = [*self.following, *self.kept], [*self.carry, *self.x, *self.outside]
         weights = tape.inputs(0, len(results))
@@ -69,8 +69,8 @@ class Body:
         )
 
     def program(self, kind: str) -> Program:
-        """Of a kind: "all" of the step, "carry" for nothing but the next carry, "back" for its adjoints, "doubts" for
-        these and for how many zeros met inf or nan among them so far."""
+        """The program of a kind: "all" for the step, "carry" for the next carry alone, "back" for its adjoints, and
+        "doubts" for these and for how many zeros have met inf or nan in them so far."""
         programs: dict[str, Callable[[], Program]] = {
             "all": self._all, "carry": self._carry, "back": self._back, "doubts": self._doubts,
         }  # fmt: skip
@@ -110,8 +110,8 @@ class Body:
         return program._replace(scalars=tape.scalars, inputs=inputs, outputs=outputs, carried=carried)
 
     def _back_on(self, tape: GatedTape) -> Program:
-        """From the carry of a step and the adjoints of what it gives to those of what it is given; those of what comes
-        from outside are added to what there is."""
+        """The program from what a step is given and the adjoints of what it gives to the adjoints of what it is given;
+        those of what comes from outside are added to those of the steps before."""
         of_following, of_kept = tape.inputs(0, len(self.following)), tape.inputs(0, len(self.kept))
         before = tape.inputs(0, len(self.outside))
         seeds = [*zip(self.following, of_following), *zip(self.kept, of_kept)]
@@ -125,8 +125,8 @@ class Body:
 
 
 def _zeros_met(tape: GatedTape, first: int) -> list[int]:
-    """For each product, of the scalars from a first one on, what is not 0 where one factor is 0 and the other is inf or
-    nan."""
+    """For each product among the scalars from `first` on, a scalar that is not 0 where one factor is 0 and the other is
+    inf or nan."""
     pairs: dict[tuple[int, int], None] = {}
     for scalar in tape.scalars[first:]:
         if type(scalar) is Terms:

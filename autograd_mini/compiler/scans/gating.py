@@ -1,4 +1,4 @@
-"""Adjoints of steps that branch: what was not chosen is given nothing, even where its derivatives are inf or nan."""
+"""Adjoints of steps that branch: what was not chosen gets nothing, even where its derivatives are inf or nan."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _where, _multiply = TABLE["where"], TABLE["mul"]
 
 
 class GatedTape(ScalarTape):
-    """Scalars that grow by their adjoints; those of what only a choice of `where` uses are 0 where it is not chosen."""
+    """A tape on which the adjoint of what only `where` reads is 0 where it was not chosen."""
 
     def __init__(self, scalars: Scalars) -> None:
         super().__init__(scalars)
-        self._given: dict[int, int | None] = {}  # what tells whether a scalar is given anything; None if it always is
-        self._chosen: int | None = None  # the same of the scalar that gives now
+        self._given: dict[int, int | None] = {}  # what tells whether a scalar gets anything; None if always
+        self._chosen: int | None = None  # the same for the scalar whose adjoint is passed on
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         self._given, self._chosen = {}, None
@@ -54,7 +54,7 @@ class GatedTape(ScalarTape):
                 self.give(arg, 1.0, adjoint, ONE)
 
     def _any(self, truths: Iterable[int | None]) -> int | None:
-        """What tells whether any of these holds."""
+        """A scalar that tells whether any of these holds; None if one always does."""
         found = [*truths]
         known = [each for each in found if each is not None]
         if len(known) < len(found) or not known:

@@ -1,7 +1,7 @@
 """From a call of `scan` within a compiled function to a node of its graph: one step is recorded, whatever the length.
 
-Where a step branches on numbers, it is recorded once on each path, and the paths are put together: `where` chooses for
-each step. Where that cannot be, or does not pay, the steps are run and recorded one by one.
+If a step branches on numbers, it is recorded once on each path, and the paths are merged: `where` chooses at each
+step. If that cannot be done, or does not pay, the steps are run and recorded one by one.
 """
 
 from __future__ import annotations
@@ -32,20 +32,21 @@ from autograd_mini.structures import NUMBER, flatten, is_array
 from autograd_mini.value import Constant, Value
 
 MOST_PATHS = 64
-"""So many ways through the branches of a step are put together, as of a function. Not tuned."""
+"""How many paths through the branches of a step are merged, as many as a function may have. Not tuned."""
 
 FEW_OPERATIONS = 512
-"""Loops of no more operations in all are run step by step: as part of the code around them they take less time."""
+"""Loops of at most so many operations in all are recorded step by step: within the code around them they are faster."""
 
 FEW_WITHIN = 4096
-"""The same of loops within others; of these, every step of the outer one is run by Python, which takes 0.1 ms."""
+"""The same for loops within others: a loop that stays makes Python run each step of the outer one, in 0.1 ms."""
 
 CARRY, X, FIXED, STILL = range(4)
-"""The arrays that a step is made of; what is carried and never varies is told from the rest where ties are watched."""
+"""The arrays that a step reads; STILL has what is carried and never varies, which need not be watched for ties."""
 
 
 class _Given(NamedTuple):
-    """What the steps are given: their numbers one after the other where these vary, else by steps."""
+    """What the steps are given: the numbers that vary, one after the other; the constants, [steps, numbers]; and which
+    numbers of a step vary."""
 
     varying: list[Any]
     constants: Floats
@@ -53,7 +54,7 @@ class _Given(NamedTuple):
 
 
 def recorded(tracer: Tracer, loop: Loop) -> tuple[Any, Any] | None:
-    """The result of a loop, as nodes made of one for the loop; None where its steps are to be recorded one by one."""
+    """The result of a loop, as children of one node for the loop; None if its steps are to be recorded one by one."""
     if len(Differentiation.here()) > 1 or not loop.length:
         return None
     nest = loop.x(0)
@@ -100,7 +101,7 @@ def _given(loop: Loop, firsts: Sequence[Any]) -> _Given | None:
 
 
 def _columns(xs: Any, length: int) -> list[Any] | None:
-    """For each number that a step is given those of all steps: an array if they are known, else a list."""
+    """For each number that a step is given, those of all steps: an array if they are constants, else a list."""
     if isinstance(xs, (tuple, dict)):
         parts = [_columns(part, length) for part in (xs.values() if isinstance(xs, dict) else xs)]
         return None if None in parts else [*chain.from_iterable(part for part in parts if part is not None)]
@@ -126,7 +127,7 @@ def _column(numbers: list[Any]) -> Any:
 
 
 def _traced(tracer: Tracer, loop: Loop, firsts: Sequence[Any], structure: Any, given: _Given) -> Trace | None:
-    """The step, as one trace; None if its paths cannot be put together."""
+    """The step, as one trace; None if its paths cannot be merged."""
     data = [float(each._number if isinstance(each, Value) else each) for each in (*loop.init, *firsts)]
     values = [leaf(number, Value) for number in data]
     carry, x = values[: len(loop.init)], values[len(loop.init) :]
@@ -146,7 +147,7 @@ def _traced(tracer: Tracer, loop: Loop, firsts: Sequence[Any], structure: Any, g
             with unheard(), listener:
                 _, following, kept = loop.step(loop.structure.rebuild(carry), structure.rebuild(x))
         except Exception:
-            if found:  # on a path that maybe is never taken
+            if found:  # on a path that may never be taken
                 return None
             raise
         found.append(listener.trace(inputs, [*following, *kept]))
@@ -176,8 +177,8 @@ class _StepTracer(Tracer):
     """Records one step on one path.
 
     Args:
-        around: what records the function around it.
-        forced: the first decisions on what differs from step to step.
+        around: the tracer of the function around it.
+        forced: outcomes for the first decisions about what differs from step to step.
 
     Attributes:
         from_outside: decisions that come out alike at every step.
@@ -195,7 +196,7 @@ class _StepTracer(Tracer):
         for parent in node.parents:
             if parent.operation is not None and parent not in self._met:  # as a solution, of which nobody is told
                 for each in topological_order(parent, known=self._met):
-                    if each.operation is not None:  # else it may become a solution
+                    if each.operation is not None:  # a leaf may still become a solution
                         self._meet(each)
         self._meet(node)
 
@@ -216,7 +217,7 @@ class _StepTracer(Tracer):
         self.guards.append(Guard(node, node._number != 0.0, user_line()))
 
     def trace(self, inputs: list[list[Value]], results: Sequence[Any]) -> Trace:
-        """What it recorded."""
+        """The trace of what was recorded."""
         outputs = [each if isinstance(each, Value) else Constant(each) for each in results]
         self.require_use([*outputs, *[guard.node for guard in self.from_outside]])
         needed = {*outputs, *[guard.node for guard in self.guards]}
@@ -240,7 +241,7 @@ class _StepTracer(Tracer):
 
 
 def _scan(loop: Loop, trace: Trace, given: _Given, starts_varying: Sequence[bool]) -> Forward:
-    """The loop of a step."""
+    """The loop whose step has this trace."""
     scalars = normalise(trace)
     sizes = [len(values) for values in (*trace.inputs, trace.parameters)]
     ends = numpy.cumsum([1, *sizes]).tolist()
@@ -264,7 +265,7 @@ def _scan(loop: Loop, trace: Trace, given: _Given, starts_varying: Sequence[bool
 
 
 def _still(scalars: Scalars, carry: Sequence[int], starts_varying: Sequence[bool]) -> Scalars:
-    """The same with what is carried and never varies in an array of its own."""
+    """The scalars, with what is carried and never varies in an array of its own."""
     varying = [*starts_varying]
     while True:
         found = [*scalars.scalars]
@@ -279,7 +280,7 @@ def _still(scalars: Scalars, carry: Sequence[int], starts_varying: Sequence[bool
 
 
 def _key(scalar: Scalar) -> Any:
-    """What is equal for scalars that are made alike."""
+    """A key that is equal for scalars that are computed alike."""
     if isinstance(scalar, Number):
         return scalar.number.hex()
     if isinstance(scalar, Input):

@@ -15,8 +15,8 @@ from autograd_mini.compiler.ir.scalars import Scalar, alive, primitives_of
 
 
 class Rows(NamedTuple):
-    """The rows of an array that the first of some steps reads or writes, from `first` on, and how many rows further
-    on those of the next one are."""
+    """The rows of an array that steps read or write: the first step those from `first` on, and each next step those
+    `pace` rows further."""
 
     array: Floats
     first: int = 0
@@ -27,8 +27,8 @@ class Program(NamedTuple):
     """One step: scalars, which of them are given in each of several arrays, and which go to others.
 
     Attributes:
-        fixed: those that are the same for all columns, in an array of their own.
-        carried: arrays that are given, and those of the same size whose numbers they are at the next step.
+        fixed: scalars that are given in an array of their own, the same for all columns.
+        carried: pairs of an input and an output of the same size: the input holds the output at the next step.
     """
 
     scalars: Sequence[Scalar]
@@ -38,12 +38,12 @@ class Program(NamedTuple):
     carried: Sequence[tuple[int, int]]
 
     def needed(self) -> Iterator[Scalar]:
-        """The scalars that what it gives is made of."""
+        """The scalars that the outputs depend on."""
         found = alive(self.scalars, [number for numbers in self.outputs for number in numbers])
         return compress(self.scalars, found)
 
     def expanded(self) -> Program:
-        """The same with rows of users written out."""
+        """The program with users' own rows written out."""
         written = expanded_scalars(self.scalars, primitives_of(self.scalars))
         if written is None:
             return self
@@ -64,9 +64,9 @@ class Step(Protocol):
     """A program ready to run."""
 
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
-        """Run it several times.
+        """Run so many steps.
 
         Args:
-            rows: of each array that it reads, and then of each that it writes, all of as many columns.
-            fixed: of what is the same for all columns.
+            rows: the rows of each array that steps read, and then of each that they write, all with the same columns.
+            fixed: the rows of what is the same for all columns.
         """

@@ -35,8 +35,8 @@ LONGEST_STRAIGHT = 1000
 
 
 class _Moving(emit_products.Rows):
-    """The rows of arrays of so many; at each step they are some bytes further on. Those of the last one are the same
-    for all columns."""
+    """The rows of arrays with so many rows each, which are some bytes further on at each step. Those of the last array
+    are the same for all columns."""
 
     def __init__(self, asm: Assembly, sizes: Sequence[int]) -> None:
         super().__init__(asm, bytes([chunks.ARRAY] * sum(sizes[:-1]) + [chunks.UNIFORM] * sizes[-1]))
@@ -70,8 +70,8 @@ class StraightStep:
         return self._linked[width][0]
 
     def text(self, width: int) -> str:
-        """The function of so many columns at a time; `p` points to where the rows of each array begin, and to how many
-        bytes further on those of the next step are: of those given, of those it gives, of the fixed ones."""
+        """The text of a function for so many columns at a time; `p` points to a table that says of each array where its
+        rows begin, and how many bytes further those of the next step are: of inputs, outputs and fixed numbers."""
         program, asm = self._program, Assembly(width)
         arrays = [*program.inputs, *program.outputs, program.fixed]
         rows = [[*range(end - len(each), end)] for each, end in zip(arrays, accumulate(map(len, arrays)))]
@@ -130,11 +130,11 @@ class ChunkedStep:
         array, row = self._step.slots.reshape(-1, 2).T.copy()
         is_fixed, n = (array == UNIFORM) & (row >= len(self._uniform)), n_inputs + len(program.outputs)
         row[is_fixed] -= len(self._uniform)
-        self._row = row  # of what each pointer points to: the row, and the array it is in
+        self._row = row  # for each pointer: the row that it points to, and its array
         self._array = numpy.select([is_fixed, array == UNIFORM, array == SCRATCH], [n + 1, n, n + 2], array)
 
     def _functions(self, width: int) -> tuple[Any, Any]:
-        """What runs the steps of so many columns, and the table of the bodies."""
+        """The function that runs steps on so many columns at a time, and the table of the bodies."""
         if width not in self._linked:
             code = addresses([STEPPING, *self._step.texts(width)], effort=0)
             self._linked[width] = Stepping(code[0]), code.table(code[1:])
@@ -158,7 +158,7 @@ class ChunkedStep:
 
 
 def _stepping() -> str:
-    """The text of what runs the bodies of a kernel so many times; in between some of the pointers move on."""
+    """The text of a function that runs the bodies of a kernel for each step, and then moves some of the pointers on."""
     function = Function()
 
     def move(k: str) -> None:
@@ -189,7 +189,7 @@ Stepping: Any = ctypes.CFUNCTYPE(
 
 
 class PackedStep:
-    """A program that is built as those of functions are, and called for each step."""
+    """A program that is built like those of functions, and called for each step."""
 
     def __init__(self, program: Program, *, in_machine_code: bool) -> None:
         growing, place = Growing([Number(1.0)]), {ONE: ONE}
@@ -224,7 +224,7 @@ class PackedStep:
 
 
 def step_of(program: Program, *, in_machine_code: bool) -> Step:
-    """A program ready to run; as packs where there is no machine code for a primitive."""
+    """A program ready to run; as packs if there is a loop in it, or a primitive without machine code."""
     if in_machine_code and not any(type(each) is Looped for each in program.needed()):
         with suppress(NotImplementedError):
             written = program.expanded()

@@ -29,8 +29,8 @@ from autograd_mini.compiler.scans.turning import back, forth
 from autograd_mini.structures import NUMBER
 
 KEPT_BYTES = 2**26
-"""So much memory may the states of a loop take that are kept for the way back, before some are computed again: 64 MiB,
-which a loop of 10⁶ steps that carries 8 numbers fills. Not tuned."""
+"""How much memory states that are kept for the backward pass may take, before some are computed again: 64 MiB, which a
+loop of 10⁶ steps that carries 8 numbers fills. Not tuned."""
 
 Source = TypeVar("Source")
 Loop = TypeVar("Loop")
@@ -41,11 +41,11 @@ Part: TypeAlias = tuple[Source, Index]
 """Numbers that go into a loop, lanes of a pack or scalars, and the places where they go."""
 
 Made: TypeAlias = Callable[[Any, Sequence[tuple[Source, Index]]], Loop]
-"""Makes a loop of such parts."""
+"""Makes a loop from such parts."""
 
 
 def n_operations(trace: Trace) -> int:
-    """How many operations there are in a trace, those of each step of loops included."""
+    """How many operations a trace has, including those of every step of loops within."""
     within = [node.operation.scan for node in trace.order if isinstance(node.operation, Scanned)]
     return len(trace.order) + sum(scan.length * n_operations(scan.trace) for scan in within)
 
@@ -57,14 +57,14 @@ class Scan:
     adjoints of what comes out. What comes out are the last carry and what is kept of each step, or the adjoints.
 
     Attributes:
-        constants: what the steps are given that is known, [steps, numbers].
-        checkpoint: after how many steps each a state is kept.
-        n_in, n_out: how many numbers go in and come out; `n_rows` of these have derivatives.
-        sign: what it is called where programs are read.
+        constants: the constants that the steps are given, [steps, numbers].
+        checkpoint: how many steps lie between states that are kept; "auto" to choose.
+        n_in, n_out: how many numbers go in and come out; `n_rows` of the latter have derivatives.
+        sign: its name in programs that are printed.
         trace: the step, as it was recorded, if it was.
         key: what is equal for loops that compute the same.
-        tied: the place of a number among those that come out that is not 0 where something was at a kink.
-        forward: of what goes back, the loop whose states it needs.
+        tied: the place, among the numbers that come out, of one that is not 0 where something was at a kink.
+        forward: for a backward loop, the loop whose states it needs.
     """
 
     sign = "scan"
@@ -99,20 +99,20 @@ class Scan:
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
     ) -> list[tuple[Source, Loop, Index]]:
-        """What goes back to each of the parts that went in: the numbers at some places of a loop.
+        """The adjoints of the parts that went in, each as a part, a loop, and the places of its numbers in that.
 
         Args:
             make: makes a loop.
-            adjoints: those of some of the numbers that came out.
+            adjoints: gives the adjoints of some of the numbers that came out.
         """
         raise NotImplementedError
 
     def run(self, given: Floats, *, in_machine_code: bool, keeps: bool = False, states: Floats | None = None) -> Floats:
-        """What comes out for some columns, of which each is on its own.
+        """What comes out for some columns, each by itself.
 
         Args:
-            keeps: keep the states for the way back, if they are few.
-            states: those that were kept on the way forth.
+            keeps: keep the states for the backward pass, if they are few.
+            states: those that the forward pass kept.
         """
         n = given.shape[1]
         if not n:
@@ -134,11 +134,11 @@ class Scan:
     def _columns(
         self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
     ) -> Floats:
-        """The same for columns that are alone in their memory."""
+        """What comes out for columns that lie in memory without others."""
         raise NotImplementedError
 
     def _inputs(self, carry: Rows, given: Floats, number: int, pace: int = 1) -> list[Rows]:
-        """What a step is given, and how that moves on by so many steps."""
+        """The rows of what a step is given, which move on by `pace` steps at a time."""
         x = Rows(given, self.n_carry + number * self.n_x, pace * self.n_x)
         return [carry, x, Rows(given, self.first_outside)]
 
@@ -147,22 +147,22 @@ class Scan:
         return Rows(self.constants.ravel(), number * n, pace * n)
 
     def _every(self, columns: int) -> int:
-        """After how many steps each a state is kept."""
+        """How many steps lie between states that are kept."""
         if isinstance(self.checkpoint, int):
             return self.checkpoint
         size = 16 * self.n_carry * columns * self.length
         return max(1, self.length) if size <= KEPT_BYTES else isqrt(self.length - 1) + 1
 
     def require_kernel(self) -> None:
-        """Raise NotImplementedError unless a kernel may hold it: its states all lie in the memory of a block."""
+        """Raise NotImplementedError unless a kernel may hold the loop, with all its states in the memory of a block."""
         n_each = self.n_carry + self.n_x + len(self.body.kept) + self.constants.shape[1]
         is_small = self.length * n_each <= MOST_STATES and len(self.body.scalars) <= LONGEST_TURN
         if self.checkpoint != "auto" or not is_small or not self.body.knows_doubts:
             raise NotImplementedError("scan")
 
     def recurrence(self) -> Recurrence:
-        """One step, and where its numbers are among those that go in and come out. Behind these come the states, and
-        behind what goes in then the constants, step by step."""
+        """One step, and where its numbers are among those that go in and come out. The states come after those that
+        come out; the constants, step by step, after those that go in."""
         raise NotImplementedError
 
     @cached_property
@@ -172,7 +172,7 @@ class Scan:
 
 
 class Forward(Scan):
-    """A loop."""
+    """The loop itself, from what goes in to what comes out."""
 
     keeps_states = True
     trace: Trace
@@ -311,7 +311,7 @@ class Reverse(Scan):
 
 
 class Doubting(Reverse):
-    """The same with one number more, the last: how many zeros met inf or nan on the way back."""
+    """`Reverse` with one more number at the end: how many zeros met inf or nan in it."""
 
     step = "doubts"
 
@@ -321,8 +321,8 @@ class Doubting(Reverse):
 
 
 def _doubled(n_first: int, length: int, n_each: int, n_last: int) -> tuple[Index, Index]:
-    """Where numbers are that come in a first part, one for each step, and a last one, if in each of these there stand
-    their changes behind them; and where the changes are."""
+    """For numbers that come in a first part, a part for each step and a last part: where they are if each part is
+    followed by its changes; and where the changes are."""
     first, each, last = numpy.arange(n_first), numpy.arange(n_each), numpy.arange(n_last)
     steps = (2 * n_first + 2 * n_each * numpy.arange(length))[:, None]
     end = 2 * n_first + 2 * n_each * length

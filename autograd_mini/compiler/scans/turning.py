@@ -1,7 +1,7 @@
-"""Loops as kernels hold them: one step, and where its numbers are among those that go in and come out.
+"""Loops as parts of kernels: one step, and where its numbers are among those that go in and come out.
 
-Behind what comes out of a loop come its states; behind what goes in come, where it goes back, the states, and then the
-constants, step by step.
+After the numbers that come out of a loop come its states; after those that go in come, for a backward loop, the states,
+and then the constants, step by step.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from autograd_mini.compiler.scans.step_programs import Program
 
 
 def forth(step: Program, length: int, n: int, n_out: int, tied: int | None) -> Recurrence:
-    """A loop that carries n numbers, of which so many come out; `tied` as in `Scan`."""
+    """A loop that carries n numbers, and from which `n_out` numbers come out; `tied` is as in `Scan`."""
     (carry, x, outside), (following, kept) = step.inputs, step.outputs
     n_x = len(x)
     end = n + length * n_x
@@ -26,7 +26,7 @@ def forth(step: Program, length: int, n: int, n_out: int, tied: int | None) -> R
 
 
 def back(step: Program, length: int, n_in: int) -> Recurrence:
-    """Its adjoints, where so many numbers go in."""
+    """The backward loop, which computes adjoints; `n_in` numbers go into it."""
     (carry, x, outside, of_following, of_kept, before), (slopes, of_x, totals) = step.inputs, step.outputs
     n, n_x, n_kept, n_fixed, last = len(carry), len(x), len(of_kept), len(step.fixed), length - 1
     end, known = n + length * n_x, n_in + length * n

@@ -1,1 +1,1 @@
-"""Sparse Jacobians and Hessians: which of their entries can be other than 0, and programs of these alone."""
+"""Sparse Jacobians and Hessians: which of their entries can be other than 0, and programs for these alone."""

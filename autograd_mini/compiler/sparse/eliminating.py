@@ -1,9 +1,9 @@
 """Sparse derivatives by elimination: the graph of local derivatives, from which pack after pack is taken out.
 
-Each edge from a pack to one that is made of it holds the sparse matrix of local derivatives. To take a pack out, each
-matrix into it is multiplied with each from it, and added to the edge that goes past it. Forward and reverse mode
-are two orders in which to do that; here the pack is next that costs the fewest products (H. Markowitz, 1957;
-A. Griewank and S. Reese, 1991). What is left are the edges from the results to the variables.
+Each edge from a pack to one that reads it holds the sparse matrix of local derivatives. To take a pack out, each matrix
+on an edge into it is multiplied with each on an edge from it, and added to the edge that goes past it. Forward and
+reverse mode are two orders in which to do that; here, the pack that costs the fewest products is next (H. Markowitz,
+1957; A. Griewank and S. Reese, 1991). What is left are the edges from the variables to the results.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from autograd_mini.compiler.passes.rules import Rules
 from autograd_mini.compiler.sparse import entries
 
 MOST_ROWS = 64
-"""Of so many numbers that come out of a loop each has a loop of its own for its derivatives."""
+"""Loops with more results are refused, since the derivatives of each result are a loop of their own."""
 
 
 def local_terms(
     builder: Builder, rules: Rules, pack: ir.Pack, active: Set[ir.Pack]
 ) -> Iterator[tuple[ir.Pack, entries.Terms]]:
-    """The local derivatives of a pack: with respect to which of the active ones, and at which lanes of both.
+    """The local derivatives of a pack: for each active pack that it reads, terms at lanes of both.
 
     Args:
         rules: what the rules of the table gave so far.
@@ -58,7 +58,7 @@ def local_terms(
 
 
 def _of_loop(builder: Builder, operation: ir.Loop, active: Set[ir.Pack]) -> Iterator[tuple[ir.Pack, entries.Terms]]:
-    """Row by row, by the adjoints for each of the numbers that come out; whatever goes in may reach each of them."""
+    """The local derivatives of a loop, row by row, by the adjoints of each result; any input may reach any result."""
     scan, parts = operation.scan, [*zip(operation.args, operation.places)]
     if scan.n_rows > MOST_ROWS:
         raise ValueError(
@@ -77,7 +77,7 @@ def _of_loop(builder: Builder, operation: ir.Loop, active: Set[ir.Pack]) -> Iter
 
 
 def _of_vector(builder: Builder, pack: ir.Pack, operation: ir.Vector) -> Iterator[tuple[ir.Pack, entries.Terms]]:
-    """Those of each component of a vector by its own number, and by all others; a choice has none."""
+    """The local derivatives of each component of a vector by its own number, and by all others; a choice has none."""
     x, function = operation.arg, operation.function
     n, groups = x.index.shape
     lanes = numpy.arange(n * groups).reshape(n, groups)
@@ -103,11 +103,11 @@ def _flat(reference: ir.Reference) -> ir.Reference:
 
 
 MOST_PRODUCTS = 2**26
-"""So many terms at once take several gigabytes."""
+"""The most terms at once; so many take several gigabytes."""
 
 
 class NotSparse(ValueError):
-    """There are too many products."""
+    """A matrix takes too many products to count as sparse."""
 
 
 class SparseProgram(NamedTuple):
@@ -119,7 +119,7 @@ class SparseProgram(NamedTuple):
     Attributes:
         shape: how many rows and columns there are.
         rows, columns: the place of each entry that can be other than 0, row by row, with ascending columns.
-        program: its result `entries` are these; there is none if there are none.
+        program: computes these, as its result `entries`, which is missing if there are none.
     """
 
     shape: tuple[int, int]
@@ -132,7 +132,7 @@ def sparse_program(base: ir.Program, request: Request, frame: Frame, most: float
     """The program for a sparse Jacobian or Hessian, from that of the results, guards and what is watched.
 
     Raises:
-        NotSparse: it takes more than so many products at once, or more than memory holds.
+        NotSparse: it takes more than `most` products at once, or more than memory holds.
     """
     builder = Builder()
     found = builder.go_on(base)
@@ -152,12 +152,12 @@ def sparse_program(base: ir.Program, request: Request, frame: Frame, most: float
 
 
 class _Graph:
-    """The edges, by the pack that is made and the one that it is made of; None stands for the outputs. They hold terms
-    that are added up when that is needed.
+    """The edges, by the pack that reads another and the pack that is read; None stands for the outputs. They hold
+    terms, which are added up when that is needed.
 
     Args:
-        outputs: lanes, and which row is the first of them.
-        batched: whether they differ from example to example.
+        outputs: lanes, each after the row of the first one.
+        batched: whether outputs differ from example to example.
         is_symmetric: whether outputs and variables are in one order, and the matrix is symmetric: one half is computed.
     """
 
@@ -196,7 +196,7 @@ class _Graph:
                 self._edge(pack, parent).extend(parts)
 
     def _edge(self, pack: ir.Pack | None, parent: ir.Pack) -> list[entries.Terms]:
-        """What adds up to an edge, which is made if it is not there."""
+        """The terms of an edge, which is made if it is not there."""
         found = self.parents.setdefault(pack, {}).setdefault(parent, [])
         return self.children.setdefault(parent, {}).setdefault(pack, found)
 
@@ -208,7 +208,7 @@ class _Graph:
         return self.batched if pack is None else pack.batched
 
     def eliminate(self, most: float) -> None:
-        """Take out all packs; of more products at once than the most, the matrix is not sparse."""
+        """Take out all packs; if one takes more than `most` products, the matrix is not sparse."""
         waiting = {pack for pack in self.children if pack not in self.first_column}
         place = {pack: number for number, pack in enumerate(self.builder.packs)}
         queue = [(self._cost(pack), -place[pack], pack) for pack in waiting]
@@ -219,7 +219,7 @@ class _Graph:
             if pack not in waiting or costs[pack] != price:
                 continue
             now = self._cost(pack)
-            if now > price:  # its neighbours have become more
+            if now > price:  # it has more neighbours by now
                 costs[pack] = now
                 heappush(queue, (now, number, pack))
                 continue
@@ -232,7 +232,7 @@ class _Graph:
             self._take_out(pack)
 
     def _cost(self, pack: ir.Pack) -> int:
-        """How many products there are to take it out."""
+        """How many products it takes to take out a pack."""
         befores, afters = self.parents.get(pack, {}).values(), self.children.get(pack, {}).values()
         return sum(entries.cost(after, before) for after in afters for before in befores)
 
@@ -249,7 +249,7 @@ class _Graph:
                 self._join(child, parent, entries.product(left, right), pack.batched)
 
     def _join(self, child: ir.Pack | None, parent: ir.Pack, terms: Sequence[entries.Terms], batched: bool) -> None:
-        """Add the terms of a product to the edge that goes past the pack between them."""
+        """Add the terms of a product to the edge that goes past the pack that is taken out."""
         first = self.first_column.get(parent)
         if child is None and self.is_symmetric and first is not None:
             terms = [each.chosen(numpy.flatnonzero(each.rows >= each.columns + first)) for each in terms]

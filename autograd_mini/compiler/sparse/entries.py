@@ -1,5 +1,5 @@
-"""Sparse matrices of derivatives between packs: their entries are numbers, or lanes of a pack of a program; and which
-lanes of a growing program are made of constants only."""
+"""Sparse matrices of derivatives between packs, whose entries are numbers or lanes of a program's packs; and which
+lanes of a growing program are computed from constants alone."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from autograd_mini.compiler.run.numpy_executor import step_of
 
 Mask: TypeAlias = NDArray[numpy.bool_]
 Numbers: TypeAlias = "ir.Floats | ir.Reference"
-"""Of each entry: a constant, or a lane."""
+"""Constants, or lanes of a pack: one for each entry."""
 
 
 class Terms(NamedTuple):
-    """A sparse matrix as sums: sign·x·y is added at each place, which may come several times."""
+    """A sparse matrix as a list of terms: sign·x·y is added at each place; places may occur several times."""
 
     rows: ir.Index
     columns: ir.Index
@@ -28,7 +28,7 @@ class Terms(NamedTuple):
     sign: float = 1.0
 
     def folded(self, fold: Callable[[ir.Reference], tuple[ir.Floats, Mask]]) -> Iterator[Terms]:
-        """The same with the numbers of those x that are constant."""
+        """The terms, in which each x that is constant is replaced by its number."""
         if not isinstance(self.x, ir.Reference):
             yield self
             return
@@ -39,17 +39,17 @@ class Terms(NamedTuple):
             yield self.chosen(numpy.flatnonzero(known))._replace(x=numbers[known])
 
     def chosen(self, kept: ir.Index) -> Terms:
-        """Some of them."""
+        """Some of the terms."""
         y = None if self.y is None else taken(self.y, kept)
         return Terms(self.rows[kept], self.columns[kept], taken(self.x, kept), y, self.sign)
 
 
 Matrix: TypeAlias = "Sequence[Terms]"
-"""Parts of one factor each that have no place in common, and each place once."""
+"""Parts whose terms have a single factor; each place occurs once in all of them."""
 
 
 def taken(numbers: Numbers, index: ir.Index) -> Numbers:
-    """Some of them."""
+    """Some of the numbers."""
     return ir.Reference(numbers.pack, numbers.index[index]) if isinstance(numbers, ir.Reference) else numbers[index]
 
 
@@ -71,7 +71,7 @@ def _product(left: Terms, right: Terms) -> Terms:
 
 
 def cost(left: Matrix, right: Matrix) -> int:
-    """How many terms their product has."""
+    """How many terms the product of two matrices has."""
     uses = numpy.bincount(numpy.concatenate([each.columns for each in left]))
     made = numpy.bincount(numpy.concatenate([each.rows for each in right]))
     size = min(uses.size, made.size)
@@ -88,7 +88,7 @@ def merged(
     Args:
         batched: whether entries differ from example to example.
         cancels: whether constants that cancel are no entries; with respect to what may change by inf, they are.
-        sums_batch: whether they are summed over the batch, of which each term is one example.
+        sums_batch: whether entries are summed over the batch; then terms are those of one example.
     """
     terms = [each for each in map(_simplified, given) if each.rows.size]
     if not terms:
@@ -109,7 +109,7 @@ def merged(
             n_constants += numpy.bincount(where, minlength=first.size)
             total += numpy.bincount(where, weights=each.sign * each.x, minlength=first.size)
     is_constant, is_lane = n_terms == n_constants, (n_terms == 1) & is_pure[owner]
-    order = numpy.argsort(first)  # as they come
+    order = numpy.argsort(first)  # in the order of terms
     kept = order[(is_constant & (total != 0.0))[order]]
     found = [Terms(rows[first[kept]], columns[first[kept]], total[kept])]
     for number, each in enumerate(terms):
@@ -131,7 +131,7 @@ def merged(
 
 
 def _simplified(terms: Terms) -> Terms:
-    """Those of which no factor is the constant 0; of two constants their product, and of one it is the second."""
+    """The terms without those that have a constant factor 0; two constants are multiplied, and one is put second."""
     x, y = terms.x, terms.y
     if isinstance(x, numpy.ndarray) and y is not None:
         x, y = (x * y, None) if isinstance(y, numpy.ndarray) else (y, x)
@@ -145,7 +145,7 @@ def _simplified(terms: Terms) -> Terms:
 
 
 def sum_of(builder: Builder, terms: Sequence[Terms], places: Sequence[ir.Index]) -> list[ir.Segment]:
-    """The segments of the sum: Σ x·y at the places."""
+    """The segments of a sum that adds each term at its place."""
     segments: dict[tuple[ir.Pack, ir.Pack | None], ir.Segment] = {}
     for each, place in zip(terms, places):
         if not place.size:
@@ -178,7 +178,7 @@ def _factors(
 
 
 def constants(builder: Builder, numbers: ir.Floats) -> ir.Reference:
-    """The lanes of these constants."""
+    """A reference to lanes that hold these constants."""
     different, place = numpy.unique(numbers, return_inverse=True)
     return ir.Reference(builder.constants, builder.constant(different)[place.ravel()])
 
@@ -188,7 +188,7 @@ class Folding:
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
-        self._held: dict[ir.Pack, tuple[ir.Floats, Mask]] = {}  # of packs with such lanes: numbers, and which are known
+        self._held: dict[ir.Pack, tuple[ir.Floats, Mask]] = {}  # packs with such lanes: numbers, and which are known
         self._n_seen = 0
 
     def __call__(self, lanes: ir.Reference) -> tuple[ir.Floats, Mask]:
@@ -203,7 +203,7 @@ class Folding:
         return numbers[lanes.index], known[lanes.index]
 
     def _of(self, pack: ir.Pack) -> tuple[ir.Floats, Mask]:
-        """The numbers of a pack, 0 where they are not known, and which are."""
+        """The numbers of a pack, 0 where they are not known, and which of them are known."""
         if pack is self._builder.constants:
             numbers = self._builder.known_constants
             return numbers, numpy.ones(numbers.shape, dtype=bool)
@@ -229,7 +229,7 @@ class Folding:
         return known
 
     def _is_zero(self, pack: ir.Pack, index: ir.Index) -> Mask:
-        """Which factors are 0 by what they are made of: they carry nothing whatever the other is."""
+        """Which factors are 0 because of what they are computed from: they carry nothing, whatever the other is."""
         held = self._held.get(pack)
         return numpy.zeros(index.shape, dtype=bool) if held is None else held[1][index] & (held[0][index] == 0.0)
 

@@ -1,4 +1,4 @@
-"""Sparse matrices of SciPy for what programs of nonzeros give."""
+"""SciPy's sparse matrices, made from the entries that programs compute."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Pattern:
 
     Attributes:
         starts: where each row begins among the entries.
-        columns: of each entry, ascending within a row.
-        order: which entry of the program each is; None if they are in that order.
+        columns: the column of each entry, ascending within a row.
+        order: which entry of the program each one is; None if they are in the order of the program.
     """
 
     shape: tuple[int, int]
@@ -35,12 +35,12 @@ class Pattern:
     order: Index | None
 
     def matrix(self, entries: Floats) -> csr_array:
-        """The matrix with these numbers, [entries], those of the program; it may be changed in place."""
+        """The matrix with the entries that the program gave, which are copied: it may be changed in place."""
         return self.filled(entries.copy() if self.order is None else entries[self.order])
 
     def filled(self, numbers: Floats) -> csr_array:
         """The matrix with these numbers, row by row, which become its own."""
-        made = copy(self._empty)  # SciPy looks at a new one for longer than it takes to compute it
+        made = copy(self._empty)  # SciPy checks a new one for longer than it takes to compute it
         made.data = numbers
         made.indices, made.indptr = self.columns.copy(), self.starts.copy()
         return made
@@ -49,7 +49,7 @@ class Pattern:
     def _empty(self) -> csr_array:
         zeros = numpy.zeros(self.columns.size)
         made = scipy_sparse().csr_array((zeros, self.columns, self.starts), shape=self.shape)
-        made.sum_duplicates()  # there are none, as it now knows
+        made.sum_duplicates()  # there are none, and SciPy notes that
         return made
 
     def rows(self) -> Index:
@@ -93,7 +93,7 @@ def _pattern(shape: tuple[int, int], rows: Index, columns: Index, order: Index |
 
 
 def united(parts: Sequence[tuple[Pattern, Floats]]) -> tuple[Pattern, Floats]:
-    """The sum of matrices."""
+    """The sum of sparse matrices: its pattern, and its numbers."""
     shape = parts[0][0].shape
     keys = numpy.concatenate([each.rows() * shape[1] + each.columns for each, _ in parts])
     numbers = [entries if each.order is None else entries[each.order] for each, entries in parts]

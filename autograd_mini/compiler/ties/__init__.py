@@ -1,1 +1,1 @@
-"""What compiled derivatives are where something is tied, or a zero of the data meets inf."""
+"""Settles compiled derivatives where something is tied, or a zero of the data meets inf."""

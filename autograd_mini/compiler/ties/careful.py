@@ -1,9 +1,9 @@
-"""Programs of derivatives in which zeros are told apart, as `autograd_mini.adjoints` does.
+"""Programs of derivatives that tell zeros apart, as `autograd_mini.adjoints` does.
 
-An adjoint that nobody gave, as that of a branch not taken, carries nothing further, even where it meets inf or nan;
-nor does a choice of 0; and what was not carried has no derivative. Where any other zero meets inf or nan, the example
-is doubtful. This takes several passes over memory, and is needed only for examples whose derivatives are not finite
-without it.
+An adjoint to which nothing contributed, as that of a branch not taken, carries nothing further, even where it meets inf
+or nan; nor does a choice of 0; and what was not carried has no derivative. Where any other zero meets inf or nan, the
+example is doubtful. This takes several passes over memory, and is needed only for examples whose derivatives are not
+finite without it.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _equal, _not_equal, _mul = TABLE.auxiliary["equal"], TABLE.auxiliary["not_equal"
 
 
 def careful(program: Program) -> tuple[Program, Program]:
-    """The derivatives of a program, and which examples are doubtful."""
+    """Two programs: one for the derivatives of a program, one for which examples are doubtful."""
     builder = _Careful()
     results = {name: references for name, references in builder.go_on(program).items() if is_adjoint(name)}
     return builder.program(results), builder.program({DOUBTFUL: [builder.doubtful()]})
 
 
 class _Careful(Builder):
-    """A program that grows by another, zeros told apart."""
+    """Copies a program so that it tells zeros apart."""
 
     def __init__(self) -> None:
         super().__init__()
-        # of what is made of adjoints, 1 where anything was given to it, else 0; nothing where it is 1 throughout
+        # for packs made from adjoints, 1 where anything contributed, else 0; not there if it is 1 throughout
         self._given: dict[Pack | None, Reference] = {}
         self._doubts: list[Reference] = []
 
@@ -74,7 +74,7 @@ class _Careful(Builder):
         return found
 
     def _passed_on(self, pack: Pack, operation: Operation) -> Reference | None:
-        """Where anything is given to what an operation makes of adjoints."""
+        """Where anything contributes to an operation on adjoints; None if everywhere, or if it has no adjoints."""
         if pack.role == "seed":
             return self._made(_not_equal, lanes_of(pack), 0.0)
         if isinstance(operation, Vector) and operation.arg.pack in self._given:
@@ -87,7 +87,7 @@ class _Careful(Builder):
         return reduce(partial(self._made, TABLE["maximum"]), [self._mask(arg.pack, arg.index) for arg in args])
 
     def _total(self, pack: Pack, operation: Sum) -> tuple[Pack, Reference | None]:
-        """A sum of products of adjoints, and where anything was given to it."""
+        """A sum of products of adjoints, and where anything contributes to it, None if everywhere."""
         segments, counts = [], []
         carries_all = numpy.zeros(pack.lanes, dtype=bool)
         for each in operation.segments:
@@ -105,7 +105,7 @@ class _Careful(Builder):
                     if is_choice:
                         masks.append(self._made(_not_equal, a if each.adjoint == 1 else b, 0.0))
                     is_zero = self._made(TABLE["maximum"], self._made(_equal, a, 0.0), self._made(_equal, b, 0.0))
-                    is_nan = self._made(_not_equal, product, product)  # as of 0 and inf
+                    is_nan = self._made(_not_equal, product, product)  # as 0·inf is
                     self._doubts.append(reduce(partial(self._made, _mul), masks, self._made(_mul, is_nan, is_zero)))
                 if is_whole:
                     carries_all[lane] = True
@@ -123,11 +123,11 @@ class _Careful(Builder):
         return total, self._made(_not_equal, lanes_of(self.sum(pack.lanes, pack.batched, counts)), 0.0)
 
     def _mask(self, pack: Pack | None, index: Index) -> Reference:
-        """Where anything was given to lanes of a pack."""
+        """Where anything contributed to lanes of a pack."""
         given = self._given[pack]
         return Reference(given.pack, given.index[index])
 
     def _made(self, primitive: Primitive, *args: Argument) -> Reference:
-        """A primitive, number by number."""
+        """Apply a primitive, number by number."""
         lanes = next(arg.index.size for arg in args if isinstance(arg, Reference))
         return lanes_of(self.apply(primitive, args, lanes))

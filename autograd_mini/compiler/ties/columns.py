@@ -1,4 +1,4 @@
-"""Some columns of numbers, and what is asked of a plan for them."""
+"""Columns of numbers, and the request to a plan for them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Columns:
     Attributes:
         request: what is wanted of the plan.
         leaves: the numbers of the plan's inputs, [lanes, width].
-        seeds: those of its seeds, likewise.
+        seeds: the numbers of its seeds, likewise.
         n: how many columns there are: examples of a batch; without one, columns of the seeds.
     """
 
@@ -40,7 +40,7 @@ class Columns:
 
     @property
     def names(self) -> list[str]:
-        """What the derivatives are called."""
+        """The names of the derivatives."""
         return [name for _, name in self.request.names]
 
     @property
@@ -50,7 +50,7 @@ class Columns:
 
     @property
     def shares_variables(self) -> bool:
-        """Whether examples of which the sum is wanted have variables in common: then one may settle what is tied in
+        """Whether examples whose sum is wanted have variables in common: then one example may settle what is tied in
         another."""
         leaves = [self.plan.leaf(slot) for slot in (*self.request.wrt, -1)]
         return self.sums and any(leaf.lanes for leaf in leaves if not leaf.batched)
@@ -62,17 +62,17 @@ class Columns:
         )
 
     def is_concerned(self, name: str) -> bool:
-        """Whether ties may decide about a result: a value is made of no derivatives, unless the function takes some."""
+        """Whether ties may affect a result: a derivative, or the value if the function itself takes derivatives."""
         return is_adjoint(name) or (name == "value" and bool(self.plan.trace.inner))
 
     def some(self, chosen: Mask | Index) -> Columns:
-        """The same for some columns."""
+        """The same request for some of the columns."""
         leaves = {pack: rows[:, chosen] if pack.batched else rows for pack, rows in self.leaves.items()}
         seeds = [rows[:, chosen] if rows.shape[1] == self.n else rows for rows in self.seeds]
         return replace(self, leaves=leaves, seeds=seeds, n=numpy.arange(self.n)[chosen].size)
 
     def numbers(self, seeds: Sequence[Pack]) -> Mapping[Pack, Floats]:
-        """Those of all leaves, seeds included."""
+        """The numbers of all leaves, seeds included."""
         if not self.seeds:
             return self.leaves
         held = {seed: self.seeds[seed.operation.position] for seed in seeds if isinstance(seed.operation, Leaf)}
@@ -82,7 +82,7 @@ class Columns:
         return {**self.leaves, **held}
 
     def run(self, executor: Executor) -> Results:
-        """What a program gives for it."""
+        """Run a program on these columns."""
         return executor(self.numbers(executor.seeds), self.n)
 
 

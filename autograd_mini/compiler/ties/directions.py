@@ -44,11 +44,11 @@ norm: Primitive = TABLE["norm"]
 
 
 class _Direction(Growing):
-    """Scalars a little way off, with their tangents.
+    """The scalars a little way off a tie, along a line, with their tangents.
 
     Attributes:
         differing: numbers that are not 0 where something tied changes in different ways.
-        jumps: whether a kink was met that is not made of smooth pieces that are known.
+        jumps: whether there was a kink whose smooth pieces are not known.
     """
 
     def __init__(self, scalars: Scalars, arrays: Sequence[int], steps: Mapping[int, float]) -> None:
@@ -56,8 +56,8 @@ class _Direction(Growing):
         self.differing: list[Any] = []
         self.jumps = False
         self._n_given = len(self.scalars)
-        self._moved: dict[int, int] = {}  # scalars that are others a little way off
-        self._tangents: dict[int, Any] = {}  # of what they are there
+        self._moved: dict[int, int] = {}  # what scalars are a little way off, if that differs
+        self._tangents: dict[int, Any] = {}  # of scalars as they are there
         varies, needed = variable(scalars, arrays, jumps=True), alive(scalars.scalars, scalars.outputs)
         for number, scalar in enumerate(scalars.scalars):
             if not (needed[number] and varies[number]):
@@ -75,7 +75,7 @@ class _Direction(Growing):
         return self._moved.get(number, number)
 
     def _there(self, number: int, scalar: Scalar) -> int:
-        """What a scalar is a little way off, once that is known of what it is made of."""
+        """What a scalar is a little way off, once that is known of its operands."""
         is_same = all(self.moved(each) == each for each in operands(scalar))
         there = number if is_same else self.again(scalar, self.moved)
         if type(scalar) is not Application:
@@ -98,10 +98,10 @@ class _Direction(Growing):
         number = x.place if isinstance(x, Operand) else 0
         if number >= self._n_given and number not in self._tangents:
             self._tangents[number] = self._change(number)
-        return self._tangents.get(number, 0.0)  # others that were given do not vary
+        return self._tangents.get(number, 0.0)  # other given scalars do not vary
 
     def _change(self, number: int) -> Any:
-        """The tangent of a scalar by those of what it is made of."""
+        """The tangent of a scalar, by those of its operands."""
         scalar = self.scalars[number]
         if type(scalar) is Terms:
             terms = [*zip(scalar.cs, scalar.xs, scalar.ys), *zip(scalar.cs, scalar.ys, scalar.xs)]
@@ -138,19 +138,19 @@ class _Direction(Growing):
         return Operand(self, self.add(found)) if len(found) else 0.0
 
     def side(self, x: Any) -> Any:
-        """What has the sign of x a little way off; 0 only if it is neither."""
+        """A number with the sign that x has a little way off; 0 only if it has none."""
         is_zero, t = _equal(x, 0.0), self.tangent(x)
         self.differing.append(is_zero * _not_equal(t, 0.0))
         return where(is_zero, t, x)
 
 
 def _may_jump(x: Any, y: Any = 1.0) -> Any:
-    """Whether rounding is where it jumps, or halfway to there: what it is on either side is left to eager mode."""
+    """Whether a rounding is at a jump, or halfway between two: what it is on either side is left to eager mode."""
     return _equal(TABLE["fmod"](2.0 * x, y), 0.0)
 
 
 def _bent(below: Callable[..., Any]) -> Callable[..., Any]:
-    """x itself, but below 0."""
+    """x itself where it is not below 0, else what `below` makes of it."""
     return lambda line, x, *options: where(_less(line.side(x), 0.0), below(x, *options), x)
 
 
@@ -185,7 +185,7 @@ def _clip(line: _Direction, x: Any, low: Any, high: Any) -> Any:
 
 
 def _extreme(extreme: Primitive, first: str, never: float) -> Callable[..., Any]:
-    """The first of those that are extreme and change most, or least."""
+    """The first of the extreme arguments that changes most, of a maximum, or least, of a minimum."""
 
     def settled(line: _Direction, *xs: Any) -> Any:
         out = extreme(*xs)
@@ -202,7 +202,7 @@ def _extreme(extreme: Primitive, first: str, never: float) -> Callable[..., Any]
 
 
 def _norm(line: _Direction, *xs: Any) -> Any:
-    """At the origin, its slope is the direction itself."""
+    """The norm; at the origin, its gradient is the direction itself, as a unit vector."""
     tangents = [*map(line.tangent, xs)]
     out, length = norm(*xs), norm(*tangents)
     is_origin = _equal(out, 0.0)
@@ -231,7 +231,7 @@ _SETTLED: dict[Primitive, Callable[..., Any]] = {
     TABLE["hypot"]: _norm,
     TABLE["dist"]: _dist,
 }
-"""Operations made of smooth pieces as what they are a little way off; `relu` with a choice of its own is not tied."""
+"""Operations with smooth pieces, as they are a little way off; `relu` with a choice of its own is not tied."""
 
 
 def steps_of(trace: Trace, wanted: Sequence[int], sign: float) -> dict[int, float] | None:
@@ -257,7 +257,7 @@ def differing(scalars: Scalars, arrays: Sequence[int], steps: Mapping[int, float
     """A program with one decision: 0 where nothing that is tied changes in different ways along the line.
 
     Args:
-        arrays: those that vary.
+        arrays: the arrays that vary.
         steps: the direction, by the scalars of inputs.
     """
     direction = _Direction(scalars, arrays, steps)
@@ -267,7 +267,7 @@ def differing(scalars: Scalars, arrays: Sequence[int], steps: Mapping[int, float
 
 
 def settled(scalars: Scalars, arrays: Sequence[int], steps: Mapping[int, float]) -> Scalars | None:
-    """The function a little way off along the line; None where it may jump."""
+    """The function a little way off along the line; None if it has a kink whose smooth pieces are not known."""
     direction = _Direction(scalars, arrays, steps)
     if direction.jumps:
         return None

@@ -35,14 +35,14 @@ def in_eager_mode(asked: Columns, columns: Index) -> dict[str, Floats]:
 
 
 class _Graph:
-    """The graph of some examples; of several, that of the sums of their results."""
+    """The graph of the results of an example, or of the sums of those of several."""
 
     def __init__(self, asked: Columns, rows: Sequence[int]) -> None:
         self.asked = asked
         plan, trace = asked.plan, asked.plan.trace
         self._variables: dict[str, list[Value]] = {name: [] for name in asked.names}
-        self._first: list[Any] = []  # those of the first derivative, where that is differentiated again
-        self._directions: list[tuple[int, int]] = []  # of which seeds, and in which row, theirs are
+        self._first: list[Any] = []  # the variables of the first derivative, where that is differentiated again
+        self._directions: list[tuple[int, int]] = []  # for each of their arrays, which seeds it has, and which row
         given: dict[Value, Any] = {}
         results = []
         with unheard():

@@ -60,7 +60,7 @@ def _recorded(node: Value, found: Mapping[Value, Any]) -> Any:
 
 
 def _looped(scan: Scan, args: Sequence[Any]) -> list[Any]:
-    """All that a loop gives, each step recorded again."""
+    """All results of a loop, each step of which is recorded again."""
     (carried, given, fixed), outside = scan.trace.inputs, args[scan.first_outside :]
     carry, kept = [*args[: len(carried)]], []
     for number in range(scan.length):
@@ -87,7 +87,7 @@ def _differentiate(inner: Inner, found: dict[Value, Any]) -> None:
 
 
 def _adjoints(roots: Iterable[tuple[Any, Any]], inner: Inner, found: Mapping[Value, Any]) -> Mapping[Any, Any]:
-    """Those of Σ seed·root: numbers, if they depend on nothing but what the derivative is taken with respect to."""
+    """The adjoints of Σ seed·root; as numbers, if they depend on the variables of the derivative alone."""
     roots = [(root, seed) for root, seed in roots if isinstance(root, Value)]
     order = topological_order(*[root for root, _ in roots])
     variables = {found[source] for source in inner.sources if source in found}

@@ -1,5 +1,5 @@
-"""Changes along a direction and sparse matrices where something is tied or a zero meets inf: by whole gradients and
-products with the Hessian, which know their limits."""
+"""Changes along a direction and sparse matrices where something is tied or a zero meets inf: computed from whole
+gradients and products with the Hessian, in which these are settled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autograd_mini.compiler.ties.columns import Columns, Mask
 Run = Callable[[Columns], Results]
 
 MOST_NUMBERS = 2**22
-"""So many derivatives are held at a time."""
+"""How many derivatives are held at a time."""
 
 
 def row_by_row(asked: Columns, entries: Floats, tied: Floats | None, run: Run) -> Floats:
@@ -23,7 +23,7 @@ def row_by_row(asked: Columns, entries: Floats, tied: Floats | None, run: Run) -
 
     Args:
         entries: what was found without regard to ties.
-        tied: by columns, 0 or inf where something is.
+        tied: for each column 0, or inf where something is tied.
         run: gives the results for other columns.
     """
     hard = numpy.broadcast_to(numpy.isnan(entries).any(axis=0), asked.n).copy()

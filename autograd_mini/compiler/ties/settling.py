@@ -1,7 +1,7 @@
-"""Running programs of derivatives, and settling what they leave open: where something is tied, or a zero meets inf.
+"""Run programs of derivatives, and settle what they leave open: where something is tied, or a zero meets inf.
 
 Ties whose candidates all change in one way decide nothing. Where they do not, derivatives are limits from both sides.
-Zeros that nobody gave are told from those of the data. What is still open is left to eager mode.
+Adjoints to which nothing contributed are told from zeros of the data. What is still open is left to eager mode.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from autograd_mini.compiler.deriving import Plan
 
 FIRST = (Kind.GRADIENT, Kind.JACOBIAN)
-"""Of first derivatives."""
+"""The kinds of first derivatives."""
 
 MOST_RECORDED = 2**21
 """Loops of more operations in all, of which each takes 0.2 KB and 3 µs, are not left to eager mode."""
 
 MOST_NUMBERS = 2**22
-"""So many products are held at a time where zeros are told apart."""
+"""How many products are held at a time where zeros are told apart."""
 
 
 def run(
@@ -48,7 +48,7 @@ def run(
     """The results of the program for a request; arguments as for `Columns`.
 
     Args:
-        settles: whether what it leaves open is settled.
+        settles: whether to settle what the program leaves open.
     """
     asked = Columns(plan, request, leaves, seeds, n)
     results = asked.run(plan.executor(request))
@@ -66,11 +66,11 @@ def run(
 
 
 class _Settling:
-    """Results of which some are not finite, or something was tied.
+    """Settles results where some are not finite, or something was tied.
 
     Attributes:
-        each: those concerned of each column.
-        sums: those that are summed over the columns, without the hard ones.
+        each: the results concerned that each column has its own of.
+        sums: the results concerned that are sums over the columns, without the hard ones.
         hard: the columns that are not settled yet.
     """
 
@@ -90,7 +90,7 @@ class _Settling:
         """All results.
 
         Args:
-            tied: by columns, 0 or inf where something is.
+            tied: for each column 0, or inf where something is tied.
         """
         at_kinks = self.hard if tied is None else numpy.broadcast_to(~numpy.isfinite(tied[0]), self.asked.n)
         self.hard = at_kinks.copy()
@@ -103,7 +103,7 @@ class _Settling:
             )
         self._leave_out()
         broken = self._broken()
-        if (broken & at_kinks).any() and self._can_be_recorded:  # limits may be known there, which rules alone are not
+        if (broken & at_kinks).any() and self._can_be_recorded:  # the limits may be finite there
             self.hard |= broken & at_kinks
             self._leave_out()
             broken = self._broken()
@@ -125,8 +125,8 @@ class _Settling:
         return sum(scan.length * n_operations(scan.trace) for scan in loops) <= MOST_RECORDED
 
     def _is_cleared(self) -> Mask:
-        """For which columns, of those where something is tied, it changes in one way along a line, whatever is
-        chosen: there, the derivatives by the rules stand."""
+        """The hard columns in which all that is tied changes in one way along a line, whatever is chosen: there, the
+        derivatives by the rules stand."""
         plan, cleared = self.asked.plan, numpy.zeros(self.asked.n, dtype=bool)
         is_first = self.asked.request.kind in FIRST
         executor = plan.differing(self.asked.request.wrt) if self.hard.any() and is_first else None
@@ -144,9 +144,9 @@ class _Settling:
             self.sums = {name: rows[name] for name in self.sums}
 
     def _broken(self) -> Mask:
-        """The columns, without the hard ones, of which a derivative may not be finite."""
+        """The columns, without the hard ones, in which a derivative may not be finite."""
         if not all(numpy.isfinite(rows).all() for name, rows in self.sums.items() if is_adjoint(name)):
-            return ~self.hard  # whose terms they are is not known
+            return ~self.hard  # a sum does not tell which columns made it so
         broken = numpy.zeros(self.asked.n, dtype=bool)
         for name, rows in self.each.items():
             if is_adjoint(name):
@@ -154,7 +154,7 @@ class _Settling:
         return broken & ~self.hard
 
     def _tell_apart(self, broken: Mask) -> None:
-        """Put in what is found where zeros are told apart; what stays doubtful is hard."""
+        """Replace broken derivatives by those found where zeros are told apart; columns still doubtful become hard."""
         if not self.asked.plan.knows_doubts(self.asked.request):
             if self._can_be_recorded:  # else they stay inf or nan
                 self.hard |= broken
@@ -179,7 +179,7 @@ class _Settling:
                 self.sums.update((name, fresh[name]) for name in open_)
 
     def _run(self, executor: NumpyExecutor, chosen: Mask) -> dict[str, Floats]:
-        """The results for some columns, for so many at a time as memory holds."""
+        """The results for some columns, computed for as many at a time as memory holds."""
         places = numpy.flatnonzero(chosen)
         found: dict[str, Floats] = {}
         most_lanes = max([pack.lanes for pack in executor.program.packs if pack.batched], default=1)
@@ -195,7 +195,7 @@ class _Settling:
         return found
 
     def _of_hard(self, is_tied: Mask) -> Iterator[tuple[Index, dict[str, Floats]]]:
-        """The results for the hard columns, of which some are tied, a part at a time; their sums, if they share
+        """Yield the results for the hard columns, of which some are tied, part by part; as sums, if they share
         variables."""
         asked, is_joint, rest = self.asked, self.asked.shares_variables, self.hard
         if asked.request.kind in FIRST and is_tied.any() and (not is_joint or (is_tied == self.hard).all()):
@@ -213,10 +213,10 @@ class _Settling:
 
 def _from_both_sides(asked: Columns) -> tuple[dict[str, Floats], Mask] | None:
     """The derivatives for each column, chosen among their limits from the two sides as `autograd_mini.limits` does, and
-    for which columns this tells them; for all of them at once, if they share variables. None if the function a little
-    way off is not known."""
+    for which columns this settles them; for all at once, if they share variables. None if it is not known what the
+    function is a little way off."""
     plan, names = asked.plan, asked.names
-    if -1 not in asked.request.wrt and plan.leaf(-1).lanes:  # what is between two limits is so for every variable
+    if -1 not in asked.request.wrt and plan.leaf(-1).lanes:  # limits are chosen for all variables together
         asked = replace(asked, request=asked.request._replace(wrt=(*asked.request.wrt, -1)))
     above, below = (plan.along(asked.request, sign) for sign in (1.0, -1.0))
     if above is None or below is None:
@@ -249,7 +249,7 @@ def _are_approached(asked: Columns) -> Mask:
 
 
 def _derivatives(asked: Columns, found: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Those of a run; 0 for what nothing depends on."""
+    """The derivatives that a run found; 0 for variables on which nothing depends."""
     shapes = {
         name: (asked.plan.leaf(slot).lanes, 1 if asked.is_sum(name) else asked.n) for slot, name in asked.request.names
     }

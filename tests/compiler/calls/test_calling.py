@@ -298,7 +298,7 @@ def test_builtins():
     assert compile(list)((1.0, 2.0)) == [1.0, 2.0]
     with pytest.raises(TypeError, match=r"sin reads the number of a Value by float\(\)"):
         compile(math.sin)(2.0)
-    with pytest.raises(TypeError, match="max does not say what its arguments are called; give them by position"):
+    with pytest.raises(TypeError, match="max does not tell the names of its arguments; give them by position"):
         compile(builtins.max)([1.0], key=2.0)
 
 
@@ -611,14 +611,14 @@ def test_too_many_paths():
     compiled = compile(counted)
     for n in range(64):
         assert compiled(float(n)) == n * n
-    with pytest.raises(ValueError, match="counted took more than 64 different ways through its branches") as error:
+    with pytest.raises(ValueError, match="counted took more than 64 different paths through its branches") as error:
         compiled(64.0)
     sentence(error, HERE, "while x > n")
     assert compiled(3.0) == 9.0
     batched = compile(counted, batch=True)
     xs = numpy.arange(64.0)
     assert batched(xs).tolist() == (xs * xs).tolist()
-    with pytest.raises(ValueError, match="counted took more than 64 different ways through its branches"):
+    with pytest.raises(ValueError, match="counted took more than 64 different paths through its branches"):
         batched(numpy.arange(70.0))
     assert batched(xs).tolist() == (xs * xs).tolist()
 

@@ -75,7 +75,7 @@ def test_what_is_used_up_is_refused(name):
             ValueError, match=r"reads from a \w+ outside, which gives something else each time, and a compiled"
         ) as error:
             compile(function)(2.0)
-        assert str(error.value).endswith("read outside, and pass it as an argument")
+        assert str(error.value).endswith("read it outside, and pass what you get as an argument")
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -172,7 +172,7 @@ def test_arguments_are_checked_as_ever():
         compiled([Value(1.0), 2.0], 3.0)
     with pytest.raises(TypeError, match="object"):
         compiled(numpy.array([1.0, 2.0], dtype=object), numpy.ones(2))
-    with pytest.raises(TypeError, match="parameters=… only next to plain numbers"):
+    with pytest.raises(TypeError, match="parameters=… only with plain numbers"):
         compile(lambda x: x * w)(Value(1.0), parameters=numpy.ones(1))
     with pytest.raises(TypeError, match="value_and_parameter_grads of <lambda> takes plain numbers"):
         compile(lambda x: x * w).value_and_parameter_grads(Value(1.0))

@@ -151,5 +151,5 @@ def test_a_model_with_ten_results():
 
 
 def test_as_lists_must_be_a_bool():
-    with pytest.raises(TypeError, match="as_lists is True or False, got 'yes'"):
+    with pytest.raises(TypeError, match="as_lists must be True or False, got 'yes'"):
         compile(lambda x: x, as_lists="yes")

@@ -188,7 +188,7 @@ def test_counts_within_a_derivative_that_is_taken_inside():
 def test_keys_of_dicts():
     with pytest.raises(TypeError) as error:
         compile(lambda x, n: {1: x, 2: x * x}[n])(3.0, 2)
-    refused(error, "<lambda> looks for a Value among the keys of a dict at", __file__, "static=…")
+    refused(error, "<lambda> looks up a Value in a dict at", __file__, "static=…")
     assert compile(lambda x, n: {1: x, 2: x * x}[n], static="n")(3.0, 2) == 9.0
 
 

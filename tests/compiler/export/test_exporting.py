@@ -482,7 +482,7 @@ def test_both_files_or_none(tmp_path):
 
 @pytest.mark.parametrize("order", [3, -1, True, "2", 1.0])
 def test_invalid_orders(order, tmp_path):
-    with pytest.raises(TypeError, match="order is that of the highest derivatives, 0, 1 or 2"):
+    with pytest.raises(TypeError, match="order must be that of the highest derivatives, 0, 1 or 2"):
         compile(rosenbrock).export(tmp_path / "f.c", X, order=order)
 
 
