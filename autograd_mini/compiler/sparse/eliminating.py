@@ -202,7 +202,8 @@ class _Graph:
 
     def _merged(self, pack: ir.Pack | None, parent: ir.Pack, terms: Sequence[entries.Terms]) -> entries.Matrix:
         varies = self._varies(pack) or parent.batched
-        return entries.merged(self.builder, terms, varies, cancels=parent in self.first_column)
+        cancels = pack is None and parent in self.first_column  # else 0 may meet inf: log(x - x)
+        return entries.merged(self.builder, terms, varies, cancels=cancels)
 
     def _varies(self, pack: ir.Pack | None) -> bool:
         return self.batched if pack is None else pack.batched

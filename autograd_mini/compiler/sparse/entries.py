@@ -87,10 +87,12 @@ def merged(
 
     Args:
         batched: whether entries differ from example to example.
-        cancels: whether constants that cancel are no entries; with respect to what may change by inf, they are.
+        cancels: whether constants that cancel are no entries; what is multiplied later, perhaps by inf, keeps them.
         sums_batch: whether entries are summed over the batch; then terms are those of one example.
     """
     terms = [each for each in map(_simplified, given) if each.rows.size]
+    if cancels:
+        terms = [each for each in (_without_zeros(builder, each) for each in terms) if each.rows.size]
     if not terms:
         return []
     rows, columns = (numpy.concatenate([each[axis] for each in terms]) for axis in (0, 1))
@@ -110,12 +112,14 @@ def merged(
             total += numpy.bincount(where, weights=each.sign * each.x, minlength=first.size)
     is_constant, is_lane = n_terms == n_constants, (n_terms == 1) & is_pure[owner]
     order = numpy.argsort(first)  # in the order of terms
-    kept = order[(is_constant & (total != 0.0))[order]]
+    kept, zeros = order[(is_constant & (total != 0.0))[order]], order[(is_constant & (total == 0.0))[order]]
     found = [Terms(rows[first[kept]], columns[first[kept]], total[kept])]
+    if not cancels:
+        found.append(Terms(rows[first[zeros]], columns[first[zeros]], constants(builder, total[zeros])))
     for number, each in enumerate(terms):
         if is_pure[number]:
             found.append(each.chosen(numpy.flatnonzero(is_lane[places[number]])))
-    kept = order[~(is_constant & ((total != 0.0) | cancels) | is_lane)[order]]
+    kept = order[~(is_constant | is_lane)[order]]
     rank = numpy.full(first.size, ir.ABSENT)
     rank[kept] = numpy.arange(kept.size)
     if kept.size:
@@ -142,6 +146,14 @@ def _simplified(terms: Terms) -> Terms:
         if isinstance(terms.y, numpy.ndarray) and (terms.y == sign).all():
             terms = terms._replace(y=None, sign=sign * terms.sign)
     return terms
+
+
+def _without_zeros(builder: Builder, terms: Terms) -> Terms:
+    """The terms without those that are 0 by constants that cancelled."""
+    x, factor = terms.x, 1.0 if terms.y is None else terms.y
+    if isinstance(factor, ir.Reference) or not isinstance(x, ir.Reference) or x.pack is not builder.constants:
+        return terms
+    return terms.chosen(numpy.flatnonzero(builder.known_constants[x.index] * factor))
 
 
 def sum_of(builder: Builder, terms: Sequence[Terms], places: Sequence[ir.Index]) -> list[ir.Segment]:

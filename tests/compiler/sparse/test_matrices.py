@@ -248,6 +248,18 @@ def test_what_is_0_by_form_is_no_entry_and_what_is_0_by_its_data_is_one():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", [
+    lambda x: [x[1] + am.log(x[0] - x[0])],
+    lambda x: [x[1] * am.sqrt(x[0] - x[0])],
+    lambda x: [am.sqrt((x[0] - x[0]) * x[1])],
+    lambda x: [x[1] + 0.0 * am.log(x[0] - x[0])],
+])  # fmt: skip
+def test_slopes_that_cancel_are_multiplied_by_inf(f, backend):
+    x = [0.5, 2.0]
+    check(compile(f, backend=backend).jacobian(x, sparse=True), jacobian(f)(x))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_structures_are_flattened_from_left_to_right(backend):
     def f(a, w):
         return {
