@@ -311,7 +311,7 @@ class Reverse(Scan):
 
 
 class Doubting(Reverse):
-    """The same with one number more, the last: how many zeros met inf or nan on the way back."""
+    """The same with one number more, the last: how often a zero met inf or nan on the way back, or inf -inf."""
 
     step = "doubts"
 
