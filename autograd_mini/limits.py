@@ -98,7 +98,7 @@ def limit_of_adjoints(
     stand.
 
     Args:
-        tied: the nodes at kinks; if there are none, a zero met inf or nan.
+        tied: the nodes at kinks; if there are none, a zero met inf or nan, or inf -inf.
         leaves: the variables at the bottom as the line takes them, if what was chosen before is not to count.
     """
     chosen = None
