@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from operator import is_
 from typing import Any
 
 import numpy
@@ -57,6 +58,21 @@ class Shown:
             return self._thing
         if self._then is None or token(now) != token(self._then):
             self._then = now.copy()
+        return self._then
+
+
+class Entries:
+    """What a class or a module holds by its names, in one tuple as long as it is the same."""
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+        self._then: tuple[Any, ...] = ()
+
+    def __call__(self) -> Any:
+        entries = [each for each in [*vars(self._thing).items()] if each[0][:2] != "__"]
+        now = (*[name for name, _ in entries], *[thing for _, thing in entries])
+        if len(now) != len(self._then) or not all(map(is_, now, self._then)):
+            self._then = now
         return self._then
 
 
