@@ -27,7 +27,7 @@ import numpy
 
 from autograd_mini.compiler.calls.code_names import looked_up, names_in, words_in
 from autograd_mini.compiler.calls.consumed import CONSUMED
-from autograd_mini.compiler.calls.libraries import is_code_of_library, is_installed, is_library, special
+from autograd_mini.compiler.calls.ownership import is_code_of_library, is_installed, is_library, special
 from autograd_mini.compiler.calls.shown import (
     Cleared,
     Entries,

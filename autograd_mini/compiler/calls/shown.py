@@ -66,13 +66,13 @@ class Entries:
 
     def __init__(self, thing: Any) -> None:
         self._thing = thing
+        self._names: list[str] = []
         self._then: tuple[Any, ...] = ()
 
     def __call__(self) -> Any:
-        entries = [each for each in [*vars(self._thing).items()] if each[0][:2] != "__"]
-        now = (*[name for name, _ in entries], *[thing for _, thing in entries])
-        if len(now) != len(self._then) or not all(map(is_, now, self._then)):
-            self._then = now
+        entries = vars(self._thing)
+        if [*entries] != self._names or not all(map(is_, entries.values(), self._then)):
+            self._names, self._then = [*entries], (*entries.values(), *entries)
         return self._then
 
 
