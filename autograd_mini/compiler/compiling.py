@@ -96,7 +96,7 @@ def compile(
             networks there hold, it is compiled anew: numbers that change often are better arguments, or Values. What
             is imported from a library is taken to stay, and so are arrays of more than 2²⁴ numbers.
         wrt: the arguments to differentiate, by position or name; all that are not static by default. Integers
-            in those that it names are numbers like all others: they cannot count.
+            in those that it names are numbers like all others: they cannot count; those left out have their defaults.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
             arrays, or lists of numbers.
         static: the arguments that stay what they are and belong to the key, by position or name: anything that is
@@ -131,7 +131,7 @@ def compile(
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
         OSError: when called: the folder for the cache cannot be made, or others may write to it.
         ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; an option names
-            an argument that is not there (of functions that take any number of them, and of defaults that a call leaves
+            an argument that is not there (of functions that take any number of them, and of a batch that a call leaves
             out, that is said when called), or static one that wrt or batch names, too; when called: a function takes
             more than 64 paths through its branches, batches are of unequal length, or the function computes something
             else when it is run twice, as with random numbers.
