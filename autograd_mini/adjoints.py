@@ -91,7 +91,8 @@ def _by_rules(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer
 
 
 def _careful(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer]) -> dict[Value, float] | None:
-    """The adjoints in numbers, skipping zeros that are known to be structural; None if any other meets inf or nan."""
+    """The adjoints in numbers, skipping zeros that are known to be structural; None if any other meets inf or nan,
+    or inf meets -inf."""
     given: dict[Value, float] = {}
     for root, seed in seeds:
         given[root] = given.get(root, 0.0) + seed
@@ -102,14 +103,19 @@ def _careful(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer]
         for index, (parent, local) in enumerate(zip(node.parents, node.local_grads)):
             if local == 0.0 and operation.selects:
                 continue
-            if (g == 0.0 and local - local) or (local == 0.0 and g - g):
-                return None
             before, contribution = given.get(parent, 0.0), g * local
             given[parent] = total = before + contribution
+            if total != total and _is_open(g, local, before, contribution):
+                return None
             for observer in observers if g else ():
                 observer.adjoint_spread(node, index, g, contribution)
                 observer.adjoint_summed(node, index, before, contribution, total)
     return {node: given.get(node, 0.0) for node in order}
+
+
+def _is_open(g: float, local: float, before: float, contribution: float) -> bool:
+    """Whether before + g·local is nan because a zero met inf or nan, or inf met -inf."""
+    return (g == 0.0 or local == 0.0) if contribution != contribution else before == before
 
 
 def descendants_of(inputs: Iterable[N], order: Iterable[N]) -> set[N]:
@@ -212,7 +218,7 @@ def _spread_graph(
     observers: Sequence[Observer],
     tied: Container[Value],
 ) -> tuple[dict[Value, Any], bool]:
-    """The adjoints as Values, and whether a zero of the data met inf or nan among them."""
+    """The adjoints as Values, and whether a zero of the data met inf or nan among them, or inf -inf."""
     result: dict[Value, Any] = {}
     is_doubtful = False
     for root, seed in seeds:
@@ -232,12 +238,12 @@ def _spread_graph(
             contribution = _product(g, local, operation) if parent in active else None
             if contribution is None:
                 continue
-            number = _number(contribution)
-            if number != number and (_number(g) == 0.0 or _number(local) == 0.0):
-                is_doubtful = True
+            before, number = result.get(parent), _number(contribution)
             for observer in observers:
                 observer.adjoint_spread(node, index, _number(g), number)
-            result[parent] = _sum(result.get(parent), contribution)
+            result[parent] = total = _sum(before, contribution)
+            if _number(total) != _number(total):
+                is_doubtful |= _is_open(_number(g), _number(local), _number(before), number)
     return result, is_doubtful
 
 

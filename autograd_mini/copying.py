@@ -14,9 +14,10 @@ from autograd_mini.primitives import SELECTORS, TABLE, Part, Primitive, part_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any, ClassVar
 
+    from autograd_mini.limits import Choice
     from autograd_mini.observing import Entry
     from autograd_mini.value import Value
 
@@ -50,8 +51,8 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
     """A copy for `copy.deepcopy`: of a leaf, an independent variable, as the parameters of a copied model must be. A
     computed node is copied with all nodes down to its leaves; it stays a function of these same leaves, unless `memo`
     holds copies of them, and of every variable that is being differentiated."""
-    variables = observing.differentiated()
-    for original in topological_order(node):
+    variables, order = observing.differentiated(), topological_order(node)
+    for original in order:
         if id(original) not in memo:
             if original in variables:
                 memo[id(original)] = copy(original) if original is node else original
@@ -62,6 +63,8 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
                 continue
             memo[id(original)] = twin = restore(type(original), parents, *_state(original)[1:])
             with_attributes(twin, deepcopy_of_anything(_attributes(original), memo))
+    for each in _chosen(order):
+        _fill(*deepcopy_of_anything(each, memo))
     return memo[id(node)]  # type: ignore[no-any-return]
 
 
@@ -79,8 +82,8 @@ def reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
 
 
 class _WithAncestors(list["Value"]):
-    """A Value preceded by all its ancestors, so that pickle meets every parent before its children
-    and need not recurse. Unpickled it is a plain list: the ancestors in order, the Value itself, and None."""
+    """A Value preceded by all its ancestors, so that pickle meets every parent before its children and need not
+    recurse. Unpickled it is a plain list: the ancestors in order, what was chosen, the Value itself, and None."""
 
     def __init__(self, root: Value) -> None:
         super().__init__()
@@ -89,11 +92,40 @@ class _WithAncestors(list["Value"]):
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return list, (), None, self._in_order()
 
-    def _in_order(self) -> Iterator[Value | None]:
+    def _in_order(self) -> Iterator[Any]:
         order = topological_order(self.root)
         with _ParentsComeFirst():
             yield from order
+            yield from [_Filled(each) for each in _chosen(order)]
+            yield self.root
             yield None  # pickle may exhaust the iterator before it saves the last item
+
+
+def _chosen(order: Sequence[Value]) -> list[tuple[Any, ...]]:
+    """What was chosen at ties for nodes of a graph: how its variables change, what is tied in it, and for what it is
+    made of."""
+    found = []
+    for choice in dict.fromkeys(node._choice for node in order):
+        if choice is not None:
+            direction = choice.direction or {}
+            changes = [(node, direction[node]) for node in order if node in direction]
+            found.append((choice, changes, [node for node in order if node in choice.tied], [*choice.before]))
+    return found
+
+
+def _fill(choice: Choice, changes: Sequence[tuple[Value, float]], tied: Sequence[Value], before: Any) -> None:
+    """Choose for the nodes of a copy what was chosen for the original."""
+    if choice.direction is not None:
+        choice.direction.update(changes)
+    choice.tied.update(tied)
+    choice.before.update(before)
+
+
+class _Filled(tuple):  # type: ignore[type-arg]
+    """A choice in a pickle, behind all nodes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _fill, (*self,)
 
 
 def _state(node: Value) -> tuple[Any, ...]:

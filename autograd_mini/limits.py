@@ -9,8 +9,8 @@ result itself is nan, the convention stands.
 A gradient that can be differentiated again remembers what was chosen for it (`Choice`), so that all rows of a Hessian
 are second derivatives of one function.
 
-A zero of the data that meets inf or nan gives the limit as well, if it is the same along two lines, in all directions
-in which the function is defined; else nan.
+A zero of the data that meets inf or nan, or inf that meets -inf, gives the limit as well, if it is the same along two
+lines, in all directions in which the function is defined; else nan.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Choice:
         self.direction, self.tied, self.before = direction, set(tied), {node._choice for node in order}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(None), ()  # copies have other variables
+        return Choice, (None if self.direction is None else {}, (), ())  # copies have other variables, and are filled
 
     def covers(self, tied: Sequence[Value], leaves: Sequence[Value]) -> bool:
         """Whether all tied nodes belong to the function or its gradient, and the direction has all the variables."""
@@ -98,7 +98,7 @@ def limit_of_adjoints(
     stand.
 
     Args:
-        tied: the nodes at kinks; if there are none, a zero met inf or nan.
+        tied: the nodes at kinks; if there are none, a zero met inf or nan, or inf -inf.
         leaves: the variables in the line's order, if earlier choices are not to count.
     """
     chosen = None

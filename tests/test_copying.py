@@ -1,6 +1,9 @@
-"""Pickles of graphs, which may be interrupted at any time."""
+"""Copies and pickles of graphs, however these are interrupted."""
 
 import pickle
+from copy import deepcopy
+
+import pytest
 
 from autograd_mini import Value, clip, gradients, maximum, relu, tanh
 from autograd_mini import sum as total
@@ -30,3 +33,43 @@ def test_gradients_recorded_at_ties_can_be_pickled():
     copies, slopes = pickle.loads(pickle.dumps((xs, gradients(y, xs, create_graph=True))))
     assert [slope.data for slope in slopes] == gradients(y, xs)
     assert gradients(slopes[0], copies) == [2.0, 1.0]
+
+
+CHOSEN = {
+    "at a product of halves": lambda x, y: relu(x) * x + relu(-x) + y * y,
+    "of two variables": lambda x, y: maximum(x * x, y * x) + relu(y) * y - relu(x) * x,
+    "in the direction of the other": lambda x, y: relu(x - y) * x + relu(y - x) * x + relu(-y),
+}
+
+
+def copies_of(things):
+    yield deepcopy(things)
+    memo = {}
+    yield tuple(deepcopy(each, memo) for each in things)
+    for protocol in (2, pickle.HIGHEST_PROTOCOL):
+        yield pickle.loads(pickle.dumps(things, protocol))
+
+
+@pytest.mark.parametrize("f", CHOSEN.values(), ids=CHOSEN)
+def test_copies_of_gradients_keep_what_was_chosen_at_ties(f):
+    """All rows of a Hessian are second derivatives of one function, and so are those of a copy, and third ones."""
+    xs = [Value(0.0), Value(0.0)]
+    slopes = gradients(f(*xs), xs, create_graph=True)
+    expected = [gradients(slope, xs) for slope in slopes]
+    bends = gradients(slopes[0], xs, create_graph=True)
+    for copied, again, bent in copies_of((xs, slopes, bends)):
+        assert [gradients(slope, copied) for slope in again] == expected
+        assert [gradients(bend, copied) for bend in bent] == [gradients(bend, xs) for bend in bends]
+    for slope, row in zip(slopes, expected):
+        assert gradients(deepcopy(slope), xs) == row
+
+
+def test_choices_of_deep_graphs_are_copied_without_recursion():
+    x = Value(0.0)
+    deep = relu(x) * x + relu(-x)
+    for _ in range(3000):
+        deep = deep + x
+    (slope,) = gradients(deep, [x], create_graph=True)
+    assert gradients(deepcopy(slope), [x]) == gradients(slope, [x]) == [0.0]
+    copied, again = pickle.loads(pickle.dumps((x, slope)))
+    assert gradients(again, [copied]) == [0.0]

@@ -312,7 +312,26 @@ ZEROS = {
     "√(x²)": (lambda x: sqrt(x * x), 0.0, nan),
     "log(0·x)": (lambda x: log(0 * x), 1.0, 0.0),
     "√x - √x": (lambda x: (lambda s: s - s)(sqrt(x)), 0.0, 0.0),
+    "√x - 2√x": (lambda x: sqrt(x) - 2 * sqrt(x), 0.0, -inf),
+    "√x - log x": (lambda x: sqrt(x) - log(x), 0.0, -inf),
+    "√x of another - √x": (lambda x: sqrt(x) - sqrt(+x), 0.0, nan),  # it cancels: the slope is 0, which is not known
 }
+
+OF_MINUS_ZERO = [
+    lambda x: sqrt(-x),
+    lambda x: sqrt(-(x * 1.0)),
+    lambda x: log(-x),
+    lambda x: log2(-(x * 2.0)),
+    lambda x: log10(-1.0 * x),
+]
+"""Decreasing where they are defined, which is below 0."""
+
+
+@pytest.mark.parametrize("f", OF_MINUS_ZERO)
+def test_minus_zero_is_approached_from_where_functions_are_defined(f):
+    x = Value(0.0)
+    (slope,) = gradients(f(x), [x], create_graph=True)
+    assert [*gradients(f(x), [x]), slope.data, grad(f)(0.0), hessian(f)(0.0)] == [-inf] * 4
 
 
 @pytest.mark.parametrize("name", ZEROS)
@@ -323,6 +342,19 @@ def test_zeros_of_the_data_give_the_limit_or_nan(name):
     numbers, graph = gradients(y, [x]), gradients(y, [x], create_graph=True)
     for found in (numbers[0], graph[0].data, grad(f)(at)):
         assert found == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
+
+
+OF_INFINITIES = [
+    lambda x: exp(sqrt(x)),
+    lambda x: exp(sqrt(x - 0.5 * (x.detach() if isinstance(x, Value) else x))),
+    lambda x: exp(sqrt(-x)),
+    lambda x: sqrt(x) + 1e-3 * x * log(x),
+]
+"""Of second derivatives that are sums of inf and -inf."""
+
+
+def test_second_derivatives_where_inf_meets_minus_inf():
+    assert [hessian(f)(0.0) for f in OF_INFINITIES] == [-inf] * len(OF_INFINITIES)
 
 
 def test_second_derivatives_at_zeros_of_the_data():

@@ -14,7 +14,7 @@ from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.captured import data_read
 from autograd_mini.compiler.calls.eager import Eager, holds_values
 from autograd_mini.compiler.calls.nests import as_number
-from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles
+from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles, with_defaults
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.differentiable import Differentiable
@@ -280,6 +280,8 @@ class Compiled(Differentiable):
     def _arranged(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Roles, tuple[Any, ...]]:
         """The roles of the arguments, and all arguments in order."""
         args = positional(self.function, self._name, args, keywords)
+        if self._fewest <= len(args) < len(self._names):
+            args = with_defaults(self.function, self._options, self._names, args)
         found = self._roles.get(len(args))
         if found is None:
             found = self._roles[len(args)] = roles(self._options, self._name, self._names, len(args))

@@ -96,7 +96,7 @@ def compile(
             arrays and networks there, it is compiled anew: make numbers that change often arguments, or Values. What
             is imported from a library is assumed not to change, and so are arrays of more than 2²⁴ numbers.
         wrt: the arguments to differentiate, by position or name; all that are not static by default. Integers in
-            arguments that are named here are numbers like all others: Python cannot count with them.
+            arguments named here are numbers like all others, with which Python cannot count; defaults count as given.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
             arrays, or lists of numbers.
         static: the arguments that are passed on as they are, by position or name: anything that is hashable. The
@@ -131,10 +131,10 @@ def compile(
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
         OSError: when called: the folder for the cache cannot be made, or others may write to it.
         ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; an option names
-            an argument that does not exist (if a function takes any number of them, or a call leaves out defaults, this
-            is raised when it is called), or wrt or batch one that is static; when called: the function takes more than
-            64 paths through its branches, batches differ in length, or the function computes two different things when
-            it is run twice, as with random numbers.
+            an argument that does not exist (if a function takes any number of them, or a call leaves out one of the
+            batch, this is raised when it is called), or wrt or batch one that is static; when called: the function
+            takes more than 64 paths through its branches, batches differ in length, or the function computes two
+            different things when it is run twice, as with random numbers.
 
     >>> import numpy
     >>> @compile(batch="x", reduce="mean")

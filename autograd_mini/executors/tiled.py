@@ -72,7 +72,7 @@ class Tiled:
         self.content: tuple[Any, ...] = compiled, self.options, {}
         self.held: dict[str, Any] = {}
         self._known: dict[str, tuple[list[Any], Call]] = {}  # the last call of each method, without its arguments
-        self._parcel: Parcel | None = None
+        self._parcel: Parcel | TypeError | None = None
         self._state: int | None = None
         self._is_held = False
         self._hosts: dict[str, dict[str, str]] = {}
@@ -123,10 +123,21 @@ class Tiled:
         return self.parcel().values
 
     def parcel(self) -> Parcel:
-        """The function, as it is now, to be sent to a worker; made anew if anything that it reads has changed."""
+        """The function, as it is now, to be sent to a worker; made anew if anything that it reads has changed.
+
+        Raises:
+            TypeError: it cannot be pickled; in this process, which needs no pickle, that is found out once.
+        """
         state = self._state if self._is_held else self.compiled._plans.captured.settled()
         if self._parcel is None or self._state != state:
-            self._parcel, self._state = Parcel(self.compiled, self.options), state
+            try:
+                self._parcel, self._state = Parcel(self.compiled, self.options), state
+            except TypeError as error:
+                if not self.pool.is_here:
+                    raise
+                self._parcel, self._state = error, state
+        if isinstance(self._parcel, TypeError):
+            raise self._parcel.with_traceback(None)
         return self._parcel
 
     def hold(self) -> None:

@@ -112,7 +112,8 @@ class SigmoidKL(Divergence):
 
 class SoftmaxKL(Divergence):
     """The Kullback-Leibler divergence Σᵢ dᵢ log(dᵢ/Yᵢ) of a softmax output from the distribution d, or from
-    the class d given as an int (lecture: "Recognizing the digit": one output goes to 1, the others to 0).
+    the class d given as an int (lecture: "Recognizing the digit": one output goes to 1, the others to 0). It is
+    defined for any Y in [0, 1]: that their sum is 1 is not asked of them, so that one can vary while others stay.
 
     Raises:
         ValueError: when called: an output is not in [0, 1], or d is neither a class nor a distribution over all.

@@ -29,7 +29,7 @@ expm1: Primitive = row(
 log: Primitive = row(
     "log",
     ieee.total(math.log, poles={0.0: -inf}),
-    lambda out, x: (reciprocal(x),),
+    lambda out, x: (reciprocal(x + 0.0),),
     domain=(POSITIVE,),
     doc="The natural logarithm; -inf at 0, nan below.",
     example="log(2.0) == 0.6931471805599453",
@@ -37,7 +37,7 @@ log: Primitive = row(
 log2: Primitive = row(
     "log2",
     ieee.total(math.log2, poles={0.0: -inf}),
-    lambda out, x: (div(LOG2_E, x),),
+    lambda out, x: (div(LOG2_E, x + 0.0),),
     domain=(POSITIVE,),
     doc="The logarithm to base 2; -inf at 0, nan below.",
     example="log2(8.0) == 3.0",
@@ -45,7 +45,7 @@ log2: Primitive = row(
 log10: Primitive = row(
     "log10",
     ieee.total(math.log10, poles={0.0: -inf}),
-    lambda out, x: (div(LOG10_E, x),),
+    lambda out, x: (div(LOG10_E, x + 0.0),),
     domain=(POSITIVE,),
     doc="The logarithm to base 10; -inf at 0, nan below.",
     example="log10(1000.0) == 3.0",
@@ -61,7 +61,7 @@ log1p: Primitive = row(
 sqrt: Primitive = row(
     "sqrt",
     ieee.total(math.sqrt),
-    lambda out, x: (div(0.5, out),),
+    lambda out, x: (div(0.5, out + 0.0),),
     domain=(POSITIVE,),
     doc="The square root; nan below 0. Its derivative at 0 is inf.",
     example="sqrt(9.0) == 3.0",

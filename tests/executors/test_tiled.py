@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, grad, tanh
 from autograd_mini.executors import Draws
+from autograd_mini.executors import tiled as tiling
 from tests.executors import importable
 from tests.executors.comparing import same_bits, same_matrices, same_numbers
 
@@ -460,6 +461,27 @@ def test_threads_take_what_cannot_be_pickled(pool):
     assert tiled([1.0, 2.0, 3.0]) == 18.0
     with pytest.raises(TypeError, match="locked cannot be sent to another process"):
         tiled.backward([1.0])
+
+
+def test_that_a_function_cannot_be_pickled_is_found_out_once(pool, monkeypatch):
+    """Until something that it reads is something else."""
+    tried, lock, factor = [], threading.Lock(), 2.0
+
+    def locked(x):
+        with lock:
+            return factor * x
+
+    class Counted(tiling.Parcel):
+        def __init__(self, *args):
+            tried.append(args)
+            super().__init__(*args)
+
+    monkeypatch.setattr(tiling, "Parcel", Counted)
+    tiled = compile(locked, batch=True, reduce="sum").on(pool, 2)
+    for number in (2.0, 2.0, 5.0, 5.0):
+        factor = number
+        assert tiled([1.0, 2.0, 3.0]) == 6.0 * number
+    assert len(tried) == 2
 
 
 def test_it_is_the_function_where_a_derivative_is_taken(pool):

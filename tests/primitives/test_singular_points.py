@@ -49,7 +49,7 @@ FIRST_ORDER = [
     ("pow", (-10.0, 401.0), -inf, (inf, nan)),
     ("square", (0.0,), 0.0, (0.0,)),
     ("sqrt", (0.0,), 0.0, (inf,)),
-    ("sqrt", (-0.0,), -0.0, (-inf,)),
+    ("sqrt", (-0.0,), -0.0, (inf,)),  # 0 of either sign is approached from where the root is defined
     ("sqrt", (-1.0,), nan, (nan,)),
     ("sqrt", (5e-324,), 2.2227587494850775e-162, (2.2494568972715982e161,)),
     ("cbrt", (0.0,), 0.0, (inf,)),
@@ -74,10 +74,12 @@ FIRST_ORDER = [
     ("remainder", (1.0, inf), 1.0, (1.0, 0.0)),
     # logarithms and exponentials
     ("log", (0.0,), -inf, (inf,)),
-    ("log", (-0.0,), -inf, (-inf,)),
+    ("log", (-0.0,), -inf, (inf,)),
     ("log", (-1.0,), nan, (-1.0,)),
     ("log", (inf,), inf, (0.0,)),
     ("log2", (0.0,), -inf, (inf,)),
+    ("log2", (-0.0,), -inf, (inf,)),
+    ("log10", (-0.0,), -inf, (inf,)),
     ("log10", (4e-309,), -308.39794000867204, (1.08573620475813e308,)),  # though 1/x overflows
     ("log1p", (-1.0,), -inf, (inf,)),
     ("log1p", (1e-300,), 1e-300, (1.0,)),

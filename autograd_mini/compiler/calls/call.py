@@ -93,6 +93,11 @@ class Call:
             return rows
         return numpy.repeat(rows, n, axis=1)
 
+    @property
+    def _of_nothing(self) -> float:
+        """A derivative of what does not depend on the argument: 0, if it is no mean over no example."""
+        return numpy.nan if self.reduce == "mean" and self.arguments.n_examples == 0 else 0.0
+
     def gradient(self, results: Results) -> Any:
         """Derivatives with respect to the arguments, in their structure."""
         plan = self.serving.ran.parts[0].plan
@@ -104,7 +109,7 @@ class Call:
         """Derivatives with respect to a slot, [lanes, width]."""
         slot, found = self.arguments.slots[number], results.adjoints.get(number)
         width = (self.arguments.n_examples or 0) if slot.batched or per_example else 1
-        found = numpy.zeros((slot.lanes, width)) if found is None else self.scaled(found)
+        found = numpy.full((slot.lanes, width), self._of_nothing) if found is None else self.scaled(found)
         return numpy.repeat(found, width, axis=1) if found.shape[1] == 1 != width else found
 
     def _like_arguments(self, parts: Parts) -> Any:
@@ -163,7 +168,8 @@ class Call:
         self.serving.note(parts, request)
         n, per_example, slots = self.arguments.n_examples, parts[0].plan.per_example, self.arguments.slots
         has_axis = {key: per_example or (key >= 0 and slots[key].batched) for key in lanes}
-        found = {key: numpy.zeros((count, size, (n or 0) if has_axis[key] else 1)) for key, size in lanes.items()}
+        widths = {key: (n or 0) if has_axis[key] else 1 for key in lanes}
+        found = {key: numpy.full((count, size, widths[key]), self._of_nothing) for key, size in lanes.items()}
         if n is not None and not per_example:
             for column in range(count):
                 results = self.serving.run_parts(parts, request, [seed[:, column : column + 1] for seed in seeds])

@@ -19,7 +19,8 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.calls.consumed import standing
-from autograd_mini.compiler.calls.searching import CODE, Key, is_code_of_library, is_library, searched
+from autograd_mini.compiler.calls.ownership import is_code_of_library, is_library
+from autograd_mini.compiler.calls.searching import CODE, Key, searched
 from autograd_mini.compiler.calls.unchanged import State, read, read_one
 from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS, VIEWS, are_values, is_small, token
 from autograd_mini.compiler.run.executing import Target, is_machine

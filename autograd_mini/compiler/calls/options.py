@@ -101,7 +101,7 @@ def _positions(
     if chosen is True or chosen is None:
         return tuple([position for position in range(len(names)) if position not in static])
     found: list[int] = []
-    for each in [chosen] if isinstance(chosen, (int, str)) and chosen is not False else chosen or ():
+    for each in _each(chosen):
         position = names.index(each) if each in names else each
         if not isinstance(position, int) or not -len(names) <= position < len(names):
             has = f", which has {', '.join(names) or 'none'}"
@@ -137,6 +137,24 @@ def positional(
             "others; a compiled function takes positional arguments"
         )
     return arguments.args
+
+
+def with_defaults(
+    function: Callable[..., Any], options: Options, names: tuple[str, ...], args: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """The arguments, and the defaults of those left out up to the last one that `wrt` or `static` names."""
+    chosen = [each for option in (options.wrt, options.static) for each in _each(option)]
+    places = [names.index(each) if each in names else each for each in chosen]
+    last = max([each for each in places if isinstance(each, int) and each < len(names)], default=0)
+    parameters = [*inspect.signature(function).parameters.values()] if last >= len(args) else []
+    return (*args, *[each.default for each in parameters[len(args) : last + 1]])
+
+
+def _each(chosen: Chosen) -> Collection[int | str]:
+    """The arguments that an option names."""
+    if chosen is None or isinstance(chosen, bool):
+        return ()
+    return [chosen] if isinstance(chosen, (int, str)) else chosen
 
 
 def argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], int, bool]:

@@ -27,7 +27,17 @@ import numpy
 
 from autograd_mini.compiler.calls.code_names import looked_up, names_in, words_in
 from autograd_mini.compiler.calls.consumed import CONSUMED
-from autograd_mini.compiler.calls.shown import Cleared, Shown, declared, is_wrapper, of_class, unbound, value_of
+from autograd_mini.compiler.calls.ownership import is_code_of_library, is_installed, is_library, special
+from autograd_mini.compiler.calls.shown import (
+    Cleared,
+    Entries,
+    Shown,
+    declared,
+    is_wrapper,
+    of_class,
+    unbound,
+    value_of,
+)
 from autograd_mini.compiler.calls.unchanged import read_one
 from autograd_mini.compiler.ir.keys import MAPPINGS, VIEWS, are_values
 from autograd_mini.compiler.run.watch import Place
@@ -45,7 +55,10 @@ BARE: set[type] = {int, float, bool, str, bytes, type(None)}
 NESTS = (list, tuple, set, frozenset, deque, *MAPPINGS)
 CALLED = (FunctionType, MethodType, partial, partialmethod, BuiltinFunctionType, MethodWrapperType)
 
-DYNAMIC = {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "asdict", "astuple"}
+WHOLE = {"vars", "__dict__", "dir", "__dir__", "__getstate__", "getmembers"}
+"""Code with these names reads which attributes there are."""
+
+DYNAMIC = {*WHOLE, "getattr", "__getattribute__", "attrgetter", "asdict", "astuple"}
 """Code with these names reads attributes that it does not name."""
 
 EVERYTHING = {"globals", "eval", "exec"}
@@ -57,16 +70,8 @@ ASKING = {*EVERYTHING, "hasattr", "getattr", "import_module", "__import__", "Att
 NAMES = r"\A[\w.]+\Z"
 """A string that matches may be a name; prose, as of docstrings, does not. Strings of code hold names anywhere."""
 
-MAKING = {"__init__", "__new__", "__post_init__", "__setattr__"}
-"""Methods that matter where a function reads a class, which it may call, but not where it reads an object."""
-
-UNCALLED = {"__init_subclass__", "__repr__", "__str__", "__annotate__", "__annotate_func__"}
-"""Special methods on whose results no computation is taken to depend."""
-
 MOST_OBJECTS = 20_000
 """How many functions and objects are searched at most."""
-
-LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
 
 Key = tuple[int, str]
 """The identity of the holder of a place, and the name of the place there."""
@@ -214,6 +219,8 @@ class Search:
                     self._object(content, names)
         elif isinstance(content, CALLED):
             self.callable(content)
+            if isinstance(content, FunctionType) and not (ASKING.isdisjoint(names) and WHOLE.isdisjoint(self.names)):
+                self._all_attributes(content, names)
         elif isinstance(content, CACHE):
             self._place(content, "cache_clear", Cleared(content), ())
             self.callable(content)
@@ -225,7 +232,9 @@ class Search:
             self._content(content, names)
         elif isinstance(content, ModuleType):
             if not is_library(content.__name__):  # functions hand it on as they do objects
-                there = set() if _is_installed(content) else {*vars(content), *self._asked_before}
+                if not DYNAMIC.isdisjoint(names if is_installed(content) else self.names):
+                    self._entries(content)
+                there = set() if is_installed(content) else {*vars(content), *self._asked_before}
                 for name in dict.fromkeys((*names, *(self.names.keys() & there))):
                     self._attribute(content, name, names)
                 return
@@ -257,13 +266,17 @@ class Search:
         """Search an object: its attributes of known names, and its special methods, which no code names."""
         of_library, is_read = is_library(getattr(thing, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
         own = {*thing.__dict__, *self._asked_before} if of_library and hasattr(thing, "__dict__") else set()
-        for name in [*self.names.keys() & own] if of_library else [*self.names, *_special(thing)]:
+        for name in [*self.names.keys() & own] if of_library else [*self.names, *special(thing)]:
             self._attribute(thing, name, names)
-        methods = [getattr(type(thing), name, None) for name in ("__getitem__", "__call__")]
+        methods = [getattr(type(thing), name, None) for name in ("__getitem__", "__call__", "__contains__")]
         of_itself = any(is_library(getattr(each, "__module__", None)) for each in methods)
         is_known = is_wrapper(thing) or hasattr(type(thing), "named_parameters")
-        if (is_read and not of_library) or (of_itself and not is_known):
+        if (is_read and not of_library) or (of_itself and not is_known) or not WHOLE.isdisjoint(names):
             self._all_attributes(thing, names)
+        kinds = thing.__mro__ if is_read and isinstance(thing, type) else ()
+        for kind in kinds or (() if DYNAMIC.isdisjoint(names) else type(thing).__mro__):
+            if not is_library(kind.__module__):
+                self._entries(kind)
         self.callable(thing)
 
     def _all_attributes(self, thing: Any, names: Iterable[str]) -> None:
@@ -273,6 +286,15 @@ class Search:
             self._place(thing, "__dict__", partial(getattr, thing, "__dict__"), names)
             for name in [*entries]:
                 self._entry(entries, name, names)
+        for kind in type(thing).__mro__:
+            for name, each in [] if is_library(kind.__module__) else [*vars(kind).items()]:
+                if isinstance(each, MemberDescriptorType):
+                    self._attribute(thing, name, names)
+
+    def _entries(self, thing: Any) -> None:
+        """All that a class or a module holds, whose objects lead too far."""
+        if self._is_new(thing, "__dict__"):
+            self._watch(thing, "__dict__", Entries(thing))
 
     def _attribute(self, thing: Any, name: str, names: Iterable[str]) -> None:
         if name == "__dict__" or not self._is_new(thing, name):
@@ -288,7 +310,7 @@ class Search:
         if isinstance(found, MemberDescriptorType):
             self._place(thing, name, partial(getattr, thing, name, None), names)
         elif found is ABSENT:
-            is_users = not _is_installed(sys.modules.get(kind.__module__))
+            is_users = not is_installed(sys.modules.get(kind.__module__))
             if name in self.asked or (is_users and name in self._asked_before):
                 self._place(kind, name, partial(unbound, kind, name, None), names)
                 if isinstance(entries, dict):
@@ -315,34 +337,3 @@ class Search:
 
     def _is_full(self) -> bool:
         return len(self._known) > MOST_OBJECTS
-
-
-def _special(thing: Any) -> list[str]:
-    """The special methods of an object, or of a class's objects, which operators call and no code names."""
-    is_class = isinstance(thing, type)
-    return [
-        name
-        for each in (thing if is_class else type(thing)).__mro__
-        if not is_library(each.__module__)
-        for name, entry in vars(each).items()
-        if name.startswith("__") and name not in UNCALLED and (is_class or name not in MAKING)
-        for method in [getattr(entry, "__func__", entry)]
-        if isinstance(method, FunctionType)
-        and (method.__code__.co_filename != "<string>" or name == "__init__")  # dataclasses generate others, to compare
-        and not is_library(method.__module__)  # such as __replace__
-    ]
-
-
-def is_library(module: Any) -> bool:
-    return isinstance(module, str) and module.partition(".")[0] in LIBRARIES
-
-
-def _is_installed(module: Any) -> bool:
-    """Whether a module belongs to an installed package, from whose objects a search would lead too far."""
-    return "-packages" in (getattr(module, "__file__", None) or "")
-
-
-def is_code_of_library(thing: Any) -> bool:
-    if isinstance(thing, (type, FunctionType, BuiltinFunctionType)):
-        return is_library(thing.__module__ or "numpy")
-    return isinstance(thing, (Primitive, numpy.ufunc))

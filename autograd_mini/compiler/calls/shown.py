@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from operator import is_
 from typing import Any
 
 import numpy
@@ -57,6 +58,21 @@ class Shown:
             return self._thing
         if self._then is None or token(now) != token(self._then):
             self._then = now.copy()
+        return self._then
+
+
+class Entries:
+    """What a class or a module holds by its names, in one tuple as long as it is the same."""
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+        self._names: list[str] = []
+        self._then: tuple[Any, ...] = ()
+
+    def __call__(self) -> Any:
+        entries = vars(self._thing)
+        if [*entries] != self._names or not all(map(is_, entries.values(), self._then)):
+            self._names, self._then = [*entries], (*entries.values(), *entries)
         return self._then
 
 

@@ -70,7 +70,7 @@ class Body:
 
     def program(self, kind: str) -> Program:
         """The program of a kind: "all" for the step, "carry" for the next carry alone, "back" for its adjoints, and
-        "doubts" for these and for how many zeros have met inf or nan in them so far."""
+        "doubts" for these and for how many zeros have met inf or nan in them so far, or infs -inf."""
         programs: dict[str, Callable[[], Program]] = {
             "all": self._all, "carry": self._carry, "back": self._back, "doubts": self._doubts,
         }  # fmt: skip
@@ -106,7 +106,7 @@ class Body:
         program = self._back_on(tape)
         (before,) = tape.inputs(0, 1)
         inputs, carried = [*program.inputs, [before]], [*program.carried, (len(program.inputs), len(program.outputs))]
-        outputs = [*program.outputs, [tape.sum([before, *_zeros_met(tape, len(self.scalars))])]]
+        outputs = [*program.outputs, [tape.sum([before, *_doubts_of(tape, len(self.scalars))])]]
         return program._replace(scalars=tape.scalars, inputs=inputs, outputs=outputs, carried=carried)
 
     def _back_on(self, tape: GatedTape) -> Program:
@@ -124,16 +124,22 @@ class Body:
         return Program(tape.scalars, inputs, self.fixed, outputs, [(3, 0), (5, 2)])
 
 
-def _zeros_met(tape: GatedTape, first: int) -> list[int]:
-    """For each product among the scalars from `first` on, a scalar that is not 0 where one factor is 0 and the other is
-    inf or nan."""
+def _doubts_of(tape: GatedTape, first: int) -> list[int]:
+    """Scalars that are not 0 where a product among the scalars from `first` on has one factor 0 and the other inf or
+    nan, and where inf meets -inf in a sum."""
     pairs: dict[tuple[int, int], None] = {}
-    for scalar in tape.scalars[first:]:
+    found = []
+    for number, scalar in enumerate(tape.scalars[first:], first):
         if type(scalar) is Terms:
             pairs |= dict.fromkeys(each for each in zip(scalar.xs, scalar.ys) if ONE not in each)
+            total, terms = (
+                tape.operand(number),
+                [tape.operand(x) * tape.operand(y) for x, y in zip(scalar.xs, scalar.ys)],
+            )
+            squares = sum([term * term for term in terms])  # nan where a term is
+            found.append(tape.number_of(_not_equal(total, total) * _equal(squares, squares)))
         elif type(scalar) is Application and scalar.primitive in _PRODUCTS:
             pairs[scalar.args] = None  # type: ignore[index]
-    found = []
     for x, y in [tuple(map(tape.operand, pair)) for pair in pairs]:
         product = x * y
         found.append(tape.number_of((_equal(x, 0.0) + _equal(y, 0.0)) * _not_equal(product, product)))

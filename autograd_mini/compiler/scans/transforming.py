@@ -311,7 +311,7 @@ class Reverse(Scan):
 
 
 class Doubting(Reverse):
-    """`Reverse` with one more number at the end: how many zeros met inf or nan in it."""
+    """`Reverse` with one more number at the end: how many zeros met inf or nan in it, or infs -inf."""
 
     step = "doubts"
 

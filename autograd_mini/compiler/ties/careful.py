@@ -1,9 +1,9 @@
 """Programs of derivatives that tell zeros apart, as `autograd_mini.adjoints` does.
 
 An adjoint to which nothing contributed, as that of a branch not taken, carries nothing further, even where it meets inf
-or nan; nor does a choice of 0; and what was not carried has no derivative. Where any other zero meets inf or nan, the
-example is doubtful. This takes several passes over memory, and is needed only for examples whose derivatives are not
-finite without it.
+or nan; nor does a choice of 0; and what was not carried has no derivative. Where any other zero meets inf or nan, or
+inf meets -inf, the example is doubtful. This takes several passes over memory, and is needed only for examples whose
+derivatives are not finite without it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from autograd_mini.compiler.scans.transforming import Reverse
 from autograd_mini.primitives import TABLE, Primitive
 
 DOUBTFUL = "doubtful"
-"""The result that is not 0 for an example in which a zero of the data met inf or nan."""
+"""The result that is not 0 for an example in which a zero of the data met inf or nan, or inf -inf."""
 
 _equal, _not_equal, _mul = TABLE.auxiliary["equal"], TABLE.auxiliary["not_equal"], TABLE["mul"]
 
@@ -54,7 +54,7 @@ class _Careful(Builder):
         self._doubts: list[Reference] = []
 
     def doubtful(self) -> Reference:
-        """How many products there are in which a zero of the data met inf or nan."""
+        """How often a zero of the data met inf or nan, or inf -inf."""
         if not self._doubts:
             return self.repeated(0.0, 1)
         segments = [segment(numpy.zeros_like(each.index), 1.0, each, None) for each in self._doubts]
@@ -88,7 +88,7 @@ class _Careful(Builder):
 
     def _total(self, pack: Pack, operation: Sum) -> tuple[Pack, Reference | None]:
         """A sum of products of adjoints, and where anything contributes to it, None if everywhere."""
-        segments, counts = [], []
+        segments, counts, nans = [], [], []
         carries_all = numpy.zeros(pack.lanes, dtype=bool)
         for each in operation.segments:
             sources = each.a, each.b, pack.adjoint_of
@@ -104,9 +104,11 @@ class _Careful(Builder):
                     product = self._made(_mul, a, b)
                     if is_choice:
                         masks.append(self._made(_not_equal, a if each.adjoint == 1 else b, 0.0))
+                is_nan = reduce(partial(self._made, _mul), masks, self._made(_not_equal, product, product))
+                nans.append(segment(lane, 1.0, is_nan, None))
+                if each.b is not None:
                     is_zero = self._made(TABLE["maximum"], self._made(_equal, a, 0.0), self._made(_equal, b, 0.0))
-                    is_nan = self._made(_not_equal, product, product)  # as 0·inf is
-                    self._doubts.append(reduce(partial(self._made, _mul), masks, self._made(_mul, is_nan, is_zero)))
+                    self._doubts.append(self._made(_mul, is_nan, is_zero))
                 if is_whole:
                     carries_all[lane] = True
                 else:
@@ -115,6 +117,9 @@ class _Careful(Builder):
                     segments.append(segment(lane, sign, kept, None))
                     counts.append(segment(lane, 1.0, carries, None))
         total = self.sum(pack.lanes, pack.batched, segments, from_zero=True)
+        is_of_numbers = self._made(_equal, lanes_of(self.sum(pack.lanes, pack.batched, nans)), 0.0)
+        is_nan = self._made(_not_equal, lanes_of(total), lanes_of(total))  # as of inf and -inf
+        self._doubts.append(self._made(_mul, is_nan, is_of_numbers))
         if carries_all.all():
             return total, None
         if carries_all.any():

@@ -34,7 +34,7 @@ function localDerivatives(nodes, data) {
 
 /** The backward pass: adjoints, and for every node the terms of its sum, one for each child, in the order of adding.
  *  A zero that no child passed on, or that belongs to a branch not taken, adds nothing; where another zero meets inf or
- *  nan, or operands are tied, Python takes limits, and `doubtful` holds the node. */
+ *  nan, inf meets -inf, or operands are tied, Python takes limits, and `doubtful` holds the node. */
 function backward(nodes, data, locals) {
   const result = nodes.length - 1;
   const adjoints = nodes.map(() => 0);
@@ -51,7 +51,7 @@ function backward(nodes, data, locals) {
       const local = locals[child][slot];
       const carries = given[child] && !(local === 0 && node.selects);
       const product = carries ? adjoint * local : 0;
-      if (carries && Number.isNaN(product) && (adjoint === 0 || local === 0)) doubtful.add(child);
+      if (carries && Number.isNaN(adjoints[parent] + product) && !Number.isNaN(adjoint)) doubtful.add(child);
       if (nodes[parent].kind !== "constant") terms[parent].push({ child, slot, adjoint, local, product });
       if (!carries) return;
       adjoints[parent] += product;

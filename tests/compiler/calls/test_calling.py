@@ -7,6 +7,7 @@ import pickle
 import random
 import warnings
 from collections import Counter, OrderedDict, defaultdict, namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy
@@ -196,15 +197,6 @@ def test_arguments_that_are_not_there(option, chosen):
     sentence(error)
     with pytest.raises(ValueError, match=f"{option} names argument .* of <lambda>, which has argument 0, argument 1"):
         compile(lambda *xs: product(*xs), **options).grad(numpy.ones(3), numpy.ones(3))
-
-
-@pytest.mark.parametrize("backend", ["machine", "numpy"])
-def test_arguments_that_a_call_leaves_out(backend):
-    compiled = compile(lambda x, y=3.0: x * y, wrt="y", backend=backend)
-    assert (compiled(2.0, 3.0), compiled.grad(2.0, 3.0)) == (6.0, 2.0)
-    for call in (compiled, compiled.grad):
-        with pytest.raises(ValueError, match="wrt names argument 'y' of <lambda>, which has x"):
-            call(2.0)
 
 
 @pytest.mark.parametrize("option", ["wrt", "batch"])
@@ -523,6 +515,34 @@ def test_empty_batches(backend):
     assert numpy.isnan(slopes[0]).all()
     assert slopes[1].shape == (0, 3)
     assert compile(f, batch="x", backend=backend).jacobian(w, x)[0].shape == (0, 3)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_derivatives_of_a_mean_over_no_examples(backend):
+    """All are nan, those by nothing that depends on the argument, too; and so they are on an executor."""
+    nothing = numpy.zeros(0)
+    for f in (lambda w, x: w * x, lambda w, x: w * w * x, lambda w, x: x * x):
+        for reduce, expected in (("mean", numpy.nan), ("sum", 0.0)):
+            compiled = compile(f, wrt="w", batch="x", reduce=reduce, backend=backend)
+            with ThreadPoolExecutor(2) as executor:
+                for each in (compiled, compiled.on(executor)):
+                    found = [each.grad(1.0, nothing), each.hessian(1.0, nothing), each.hvp(1.0, nothing, 1.0)]
+                    assert found == pytest.approx([expected] * 3, nan_ok=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_options_name_arguments_that_calls_leave_out(backend):
+    """They have their defaults, as in the function itself."""
+    compiled = compile(lambda x, y=3.0: x * y * y, wrt="y", backend=backend)
+    for _ in range(3):
+        assert (compiled(2.0), compiled.grad(2.0), compiled.hessian(2.0)) == (18.0, 12.0, 4.0)
+        assert (compiled(2.0, 1.0), compiled.grad(2.0, y=1.0), compiled.hvp(2.0, 1.0, 1.0)) == (2.0, 4.0, 4.0)
+    by_kind = compile(lambda x, kind="x", y=3.0: x * y if kind == "x" else x + y, static="kind", backend=backend)
+    assert (by_kind.grad(2.0), by_kind.grad(2.0, "y"), by_kind.grad(2.0, "x", 5.0)) == (3.0, 1.0, (5.0, 2.0))
+    assert compile(lambda x, y=3.0: x * y, wrt=(1, 0), backend=backend).grad(2.0) == (2.0, 3.0)
+    assert compile(lambda x, y=3.0: x * y, backend=backend).grad(2.0) == 3.0
+    with pytest.raises(ValueError, match="batch names argument 'y' of <lambda>, which has x"):
+        compile(lambda x, y=3.0: x * y, batch="y", backend=backend)(2.0)
 
 
 def test_empty_batches_with_a_penalty():

@@ -1,6 +1,7 @@
 """If something changes that a compiled function reads from outside its arguments, the function is compiled again."""
 
 import ctypes
+import inspect
 import math
 import mmap
 import multiprocessing
@@ -782,3 +783,78 @@ def test_modules_that_functions_hand_to_each_other(function, module):
         assert compiled(1.0) == 5.0
     finally:
         module.scale = 3.0
+
+
+class InSlots:
+    __slots__ = ("base", "k")
+
+
+class Based:
+    base = 1.0
+
+
+def count_of(held):
+    return float(len([name for name in vars(held) if name[:2] != "__"]))
+
+
+def read_as(held, name):
+    return getattr(held, name) if name in dir(held) else 1.0
+
+
+COMING_AND_GOING = {
+    "in vars": lambda held, x: 2.0 * x if "k" in vars(held) else x,
+    "in __dict__": lambda held, x: 2.0 * x if "k" in held.__dict__ else x,
+    "in dir": lambda held, x: 2.0 * x if "k" in dir(held) else x,
+    "how many": lambda held, x: len(vars(held)) * x,
+    "how many keys": lambda held, x: len(held.__dict__.keys()) * x,
+    "one by one": lambda held, x: len([*vars(held)]) * x,
+    "get": lambda held, x: vars(held).get("k", 1.0) * x,
+    "numbers": lambda held, x: sum(each for each in vars(held).values() if type(each) is float) * x,
+    "by a name that is made": lambda held, x: getattr(held, "".join("k"), 1.0) * x,
+    "by members": lambda held, x: len(inspect.getmembers(held)) * x,
+    "by a function": lambda held, x: count_of(held) * x,
+    "by a function and a name that is made": lambda held, x: read_as(held, "".join("k")) * x,
+}
+
+
+@pytest.mark.parametrize("kind", ["object", "namespace", "arguments", "class", "module", "function"])
+@pytest.mark.parametrize("read", COMING_AND_GOING)
+def test_attributes_that_come_and_go(read, kind):
+    held = {
+        "object": Based, "namespace": types.SimpleNamespace, "arguments": Namespace,
+        "class": lambda: type("Kind", (Based,), {"__module__": __name__}),
+        "module": lambda: types.ModuleType("a_module_of_a_user"), "function": lambda: lambda x: x,
+    }[kind]()  # fmt: skip
+    f = COMING_AND_GOING[read]
+    if kind == "function":  # which hold little that another one asks for
+        f = {"by a name that is made": COMING_AND_GOING["in vars"]}.get(read, f)
+    compiled = compile(lambda x: f(held, x), backend="numpy")
+    expected, found = [], []
+    for number in (None, 7.0, None, 5.0, 6.0):
+        if number is not None:
+            held.k = number
+        elif hasattr(held, "k"):
+            del held.k
+        expected += [f(held, 3.0)] * 2
+        found += [compiled(3.0), compiled(3.0)]
+    assert found == expected
+
+
+def test_slots_that_are_read_by_names_that_are_made():
+    held = InSlots()
+    held.k = 2.0
+    compiled = compile(lambda x: getattr(held, "".join("k"), 1.0) * x, backend="numpy")
+    assert compiled(1.0) == 2.0
+    held.k = 3.0
+    assert compiled(1.0) == 3.0
+    del held.k
+    assert compiled(1.0) == 1.0
+
+
+def test_what_a_namespace_of_arguments_has():
+    """By methods of the library, which name nothing."""
+    held = Namespace(base=1.0)
+    compiled = compile(lambda x: 2.0 * x if "k" in held else x, backend="numpy")
+    assert compiled(1.0) == 1.0
+    held.k = 3.0
+    assert compiled(1.0) == 2.0

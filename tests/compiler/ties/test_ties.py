@@ -14,7 +14,7 @@ from autograd_mini.compiler import deriving
 from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.ties import settling
 from tests.compiler.comparing import BACKENDS, disagreement, flat
-from tests.test_limits import BRANCHES, COMPOSITIONS, CONVENTIONS, ZEROS
+from tests.test_limits import BRANCHES, COMPOSITIONS, CONVENTIONS, OF_INFINITIES, OF_MINUS_ZERO, ZEROS
 
 NUMBERS = st.sampled_from([0.0, 0.0, 0.0, 1.0, 1.0, -1.0, 2.0, 0.5])
 UNARY = {
@@ -218,6 +218,30 @@ def test_zeros_of_the_data(name, backend):
     assert found == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
     found = compile(f, batch=True, backend=backend).grad(numpy.array([0.25, at, 0.5]))
     assert found[1] == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", OF_MINUS_ZERO)
+def test_minus_zero_is_approached_from_where_functions_are_defined(f, backend):
+    assert compile(f, backend=backend).grad(0.0) == -numpy.inf
+    assert compile(f, batch=True, backend=backend).grad(numpy.array([-1.0, 0.0]))[1] == -numpy.inf
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", OF_INFINITIES)
+def test_second_derivatives_where_inf_meets_minus_inf(f, backend):
+    assert compile(f, backend=backend).hessian(0.0) == -numpy.inf
+    each = compile(f, batch=True, backend=backend)
+    agree(each.hessian(numpy.array([-0.25, 0.0, 0.25])), [hessian(f)(x) for x in (-0.25, 0.0, 0.25)])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_loops_where_inf_meets_minus_inf(backend):
+    """Of the weights of 100 steps, the slope is a sum of such terms; that of the start is by the first step."""
+    f = lambda x, w: am.scan(lambda carry, y: (am.sqrt(carry) - 2.0 * am.sqrt(carry * w) + y, None), x, [1.0] * 5)[0]
+    compiled = compile(f, wrt=("x", "w"), backend=backend)
+    agree(compiled.grad(0.0, 0.25), grad(f, (0, 1))(0.0, 0.25))
+    agree(compiled.grad(0.0, 1.0), grad(f, (0, 1))(0.0, 1.0))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

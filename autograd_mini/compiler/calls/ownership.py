@@ -1,0 +1,50 @@
+"""What belongs to a library, and is assumed not to change, and what users may have written."""
+
+from __future__ import annotations
+
+import sys
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+import numpy
+
+from autograd_mini.primitives import Primitive
+
+LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
+
+MAKING = {"__init__", "__new__", "__post_init__", "__setattr__"}
+"""Methods that matter where a function reads a class, which it may call, but not where it reads an object."""
+
+UNCALLED = {"__init_subclass__", "__repr__", "__str__", "__annotate__", "__annotate_func__"}
+"""Special methods on whose results no computation is taken to depend."""
+
+
+def is_library(module: Any) -> bool:
+    return isinstance(module, str) and module.partition(".")[0] in LIBRARIES
+
+
+def is_installed(module: Any) -> bool:
+    """Whether a module belongs to an installed package, from whose objects a search would lead too far."""
+    return "-packages" in (getattr(module, "__file__", None) or "")
+
+
+def is_code_of_library(thing: Any) -> bool:
+    if isinstance(thing, (type, FunctionType, BuiltinFunctionType)):
+        return is_library(thing.__module__ or "numpy")
+    return isinstance(thing, (Primitive, numpy.ufunc))
+
+
+def special(thing: Any) -> list[str]:
+    """The special methods of an object, or of a class's objects, which operators call and no code names."""
+    is_class = isinstance(thing, type)
+    return [
+        name
+        for each in (thing if is_class else type(thing)).__mro__
+        if not is_library(each.__module__)
+        for name, entry in vars(each).items()
+        if name.startswith("__") and name not in UNCALLED and (is_class or name not in MAKING)
+        for method in [getattr(entry, "__func__", entry)]
+        if isinstance(method, FunctionType)
+        and (method.__code__.co_filename != "<string>" or name == "__init__")  # dataclasses generate others, to compare
+        and not is_library(method.__module__)  # such as __replace__
+    ]
