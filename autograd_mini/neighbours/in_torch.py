@@ -50,7 +50,7 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
         if not places:
             raise TypeError("to_torch's functions take tensors of floats, and got none")
         others = {
-            place: arg.numpy(force=True) if isinstance(arg, torch.Tensor) else arg
+            place: arg.clone().numpy(force=True) if isinstance(arg, torch.Tensor) else arg  # for the way back, too
             for place, arg in enumerate(args)
             if place not in places
         }
@@ -75,11 +75,9 @@ def _arrays(tensors: Any) -> list[Any]:
 
 
 def _like(arrays: Any, tensors: Any) -> tuple[Any, ...]:
+    pairs = zip(arrays, tensors)
     return tuple(
-        [
-            torch.as_tensor(array, dtype=tensor.dtype, device=tensor.device).reshape(tensor.shape)
-            for array, tensor in zip(arrays, tensors)
-        ]
+        [torch.as_tensor(array, dtype=each.dtype, device=each.device).reshape(each.shape) for array, each in pairs]
     )
 
 
