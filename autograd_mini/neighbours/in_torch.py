@@ -45,8 +45,7 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def of_tensors(*args: Any) -> Any:
-        is_array = [isinstance(arg, torch.Tensor) and arg.is_floating_point() for arg in args]
-        places = tuple([place for place, is_one in enumerate(is_array) if is_one])
+        places = tuple([at for at, arg in enumerate(args) if isinstance(arg, torch.Tensor) and arg.is_floating_point()])
         if not places:
             raise TypeError("to_torch's functions take tensors of floats, and got none")
         others = {
