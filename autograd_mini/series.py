@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from math import inf, nextafter
 
+from autograd_mini import observing
 from autograd_mini.calls import Run, name_of, require_callable
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive, brief, is_real
@@ -38,7 +39,7 @@ def taylor(f: Callable[..., Any], x: Any, order: int) -> Any:
 
     Raises:
         TypeError: f is not a function, or x not one number.
-        ValueError: the order is not an integer ≥ 0, or f is at a kink or a jump there.
+        ValueError: the order is not an integer ≥ 0, or f is at a kink or a jump there; compiled, at a kink.
 
     >>> from autograd_mini import exp
     >>> taylor(lambda x: exp(2 * x), 0.0, 4)
@@ -111,11 +112,9 @@ class Series(Number):
         k = len(self.coefficients)
         whole, weighted = [], []
         for local, arg in self.terms:
-            if not isinstance(local, Series):
-                whole.append(_product(local, _at(arg, k)))
-                continue
-            whole.append(_product(_at(local, 0), _at(arg, k)))
-            for j in range(1, k):
+            is_series = isinstance(local, Series)
+            whole.append(_product(_at(local, 0) if is_series else local, _at(arg, k)))
+            for j in range(1, k) if is_series else ():
                 weighted.append(_product(_product(float(j), _at(arg, j)), _at(local, k - j)))
         whole = [term for term in whole if term is not None]
         weighted = [term for term in weighted if term is not None]
@@ -135,12 +134,10 @@ def _product(x: Any, y: Any) -> Any:
 class _Expansion:
     """All series of one call, which gain their coefficients order by order: no recursion, however deep."""
 
-    depth: int
-
     def __init__(self, name: str, order: int) -> None:
         self.name = name
         self.order = order
-        self.depth = 0
+        self.depth: int = 0
         self.levels: list[list[Series]] = [[] for _ in range(order + 1)]
         self.known: dict[Any, Series] = {}
 
@@ -167,11 +164,10 @@ class _Expansion:
     def terms_of(self, series: Series) -> list[tuple[Any, Series]]:
         """The local derivatives of an operation as series, each with its argument, except structural zeros."""
         operation, self.depth = series.operation, series.depth + 1
-        locals_: tuple[Any, ...]
-        if operation.to_first is not None and not any(isinstance(arg, Series) for arg in series.args[1:]):
-            locals_ = (operation.to_first(series, *series.args),)
+        if operation.to_first is None or any(isinstance(arg, Series) for arg in series.args[1:]):
+            locals_: tuple[Any, ...] = operation.partials(series, *series.args)
         else:
-            locals_ = operation.partials(series, *series.args)
+            locals_ = (operation.to_first(series, *series.args),)
         return [
             (local, arg)
             for local, arg in zip(locals_, series.args)
@@ -189,19 +185,21 @@ class _Expansion:
         operation = series.operation
         if series.depth or not operation.policy:
             return
-        out, *numbers = [
-            each.data if isinstance(each, Value) else float(each) for each in (series.coefficients[0], *firsts)
-        ]
-        if (operation.tied is not None and operation.tied(out, *numbers)) or self._jumps(series, out, numbers):
+        out, *numbers = [each if isinstance(each, Value) else float(each) for each in (series.coefficients[0], *firsts)]
+        is_kink = operation.tied is not None and operation.tied(out, *numbers)  # of Values a branch, for who compiles
+        if is_kink or self._jumps(series, out, *numbers):
             raise ValueError(
                 f"{self.name} has no Taylor series here: {operation.name} is at a kink or a jump, with "
                 f"{', '.join(map(str, numbers))} as its argument(s); expand at another number"
             )
 
     @staticmethod
-    def _jumps(series: Series, out: float, numbers: list[float]) -> bool:
+    def _jumps(series: Series, *known: Any) -> bool:
         """Whether the next float to an argument changes the result by more than its local derivative explains."""
-        operation = series.operation
+        operation, has_values = series.operation, any(isinstance(each, Value) for each in known)
+        if has_values and any(each.owns_values for each in observing.current_observers()):
+            return False  # of a function that is being compiled: its numbers are those of one run
+        out, *numbers = [each._number if isinstance(each, Value) else each for each in known]
         for place, (arg, local) in enumerate(zip(series.args, operation.partials(out, *numbers))):
             for end in (-inf, inf) if isinstance(arg, Series) else ():
                 moved = [*numbers]

@@ -59,8 +59,7 @@ class Structure:
         if self.is_flat and not self.is_record:
             return self.build([*islice(leaves, self.size)])
         keeps = [keeps_others or (self.is_record and not child.size) for child in self.children]
-        parts = [child._rebuild(leaves, keep, initialises) for child, keep in zip(self.children, keeps)]
-        made = self.build(parts)
+        made = self.build([child._rebuild(leaves, keep, initialises) for child, keep in zip(self.children, keeps)])
         if initialises and self.is_record and hasattr(made, "__post_init__"):
             made.__post_init__()
         return made
@@ -127,11 +126,11 @@ class Structure:
             return
         if self.kind_name == "dict":
             parts = [nest[key] for key in self.kind[1]] + [nest] * (len(nest) - len(self.kind[1]))
-        elif self.kind_name == "labelled":
+        elif self.kind_name == "labelled" and self.has_labels(getattr(nest, "axes", self.like)):
             parts = [nest if is_array(nest) else nest.to_numpy()]
         elif self.kind == OTHER:
             parts = []
-        elif not isinstance(nest, self.kind):
+        elif self.kind_name or not isinstance(nest, self.kind):
             raise TypeError
         else:
             parts = [getattr(nest, name) for name in self.like] if self.is_record else nest
@@ -175,15 +174,24 @@ class Structure:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Structure):
             return False
-        one, two = self._without_axis(), other._without_axis()
-        return one.kind == two.kind and one.children == two.children
+        one = NUMBER if self.kind == ("array", ()) else self  # the number in an array that has no axis
+        two = NUMBER if other.kind == ("array", ()) else other
+        is_like = one.kind == two.kind and one.children == two.children
+        return is_like and (one.kind != ("labelled",) or one.has_labels(two.like))
 
-    def _without_axis(self) -> Structure:
-        """The structure of a number for a 0-dimensional array; else this structure."""
-        return NUMBER if self.kind == ("array", ()) else self
+    def row_labels(self) -> list[Any]:
+        """The row labels of each pandas column and frame in it."""
+        children = () if self.is_flat else self.children
+        return self.like[:1] if self.kind_name == "labelled" else [x for child in children for x in child.row_labels()]
+
+    def has_labels(self, axes: Any) -> bool:
+        """Whether a column or frame has these labels in this order; one that is a single leaf has any."""
+        return self.children[0] is NUMBER or all(own.equals(its) for own, its in zip(self.like, axes))
 
     def __repr__(self) -> str:
         """The nest with a dot for each number, e.g. `[·, (·, ·)]`."""
+        if self.kind_name == "labelled":
+            return f"{self.children[0]!r} labelled {', '.join(brief(axis.tolist()) for axis in self.like)}"
         if self.kind_name == "array":
             return f"array{self.kind[1]}"
         return "·" if self.build is None else brief(self.build(list(self.children)))
@@ -257,10 +265,9 @@ def walk(nest: Any, leaves: list[Any], take: Take) -> Structure:
         return Structure(("dict", keys), partial(_filled, empty, keys), children, empty)
     if isinstance(nest, (list, tuple)):
         children = [walk(part, leaves, take) for part in nest]
-        if hasattr(kind, "_fields"):
-            return Structure(kind, lambda parts: kind(*parts), children)
-        kind = list if isinstance(nest, list) else tuple
-        return Structure(kind, kind, children)
+        if not hasattr(kind, "_fields"):
+            kind = list if isinstance(nest, list) else tuple
+        return Structure(kind, kind if kind in (list, tuple) else lambda parts: kind(*parts), children)
     if hasattr(kind, "__dataclass_fields__"):
         return _record(nest, leaves, take)
     pandas = sys.modules.get("pandas")
@@ -272,9 +279,7 @@ def walk(nest: Any, leaves: list[Any], take: Take) -> Structure:
 
 def _filled(empty: dict[Any, Any] | None, keys: Sequence[Any], parts: list[Any]) -> dict[Any, Any]:
     """A dict of the same kind as `empty`: an OrderedDict, a defaultdict with its factory."""
-    if empty is None:
-        return dict(zip(keys, parts))
-    filled = copy(empty)
+    filled = {} if empty is None else copy(empty)
     for key, part in zip(keys, parts):
         filled[key] = part
     return filled
@@ -309,17 +314,15 @@ def _labelled(empty: Any, axes: Sequence[Any], parts: list[Any]) -> Any:
     (array,) = parts
     if not is_array(array) or array.shape != tuple(map(len, axes)):
         return array
-    if len(axes) == 1:
-        return sys.modules["pandas"].Series(array, index=axes[0], name=empty.name)
-    return sys.modules["pandas"].DataFrame(array, index=axes[0], columns=axes[1])
+    pandas = sys.modules["pandas"]
+    return pandas.DataFrame(array, *axes) if len(axes) > 1 else pandas.Series(array, *axes, name=empty.name)
 
 
 def may_hold_numbers(thing: Any) -> bool:
     """Whether something is a container, an array, an object with fields or a complex number, which may hide numbers."""
-    if thing is None or isinstance(thing, (str, bytes)) or callable(thing):
-        return False
+    holds_none = thing is None or isinstance(thing, (str, bytes)) or callable(thing)
     marks = ("__iter__", "__len__", "__getitem__", "__array__", "__complex__", "__float__", "__dataclass_fields__")
-    return any(mark in vars(kind) for kind in type(thing).__mro__ for mark in marks)
+    return not holds_none and any(mark in vars(kind) for kind in type(thing).__mro__ for mark in marks)
 
 
 def is_array(thing: Any) -> bool:
@@ -344,7 +347,4 @@ def _array(parts: list[Any], shape: tuple[int, ...]) -> Any:
         parts = [part if isinstance(part, Value) or not is_real(type(part)) else Constant(part) for part in parts]
     if all(isinstance(part, numpy.ndarray) and part.shape == parts[0].shape for part in parts):
         return numpy.stack(parts).reshape(shape + parts[0].shape)
-    objects = numpy.empty(len(parts), dtype=object)
-    for index, part in enumerate(parts):
-        objects[index] = part
-    return objects.reshape(shape)
+    return numpy.fromiter(parts, object, len(parts)).reshape(shape)

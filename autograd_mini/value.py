@@ -145,6 +145,9 @@ class Value(Operators):
         try:
             xs = [arg._number for arg in args]
         except AttributeError:  # plain numbers among them
+            for arg in args:
+                if not isinstance(arg, Value) and hasattr(arg, "apply_primitive"):  # as a series, which takes Values
+                    return arg.apply_primitive(primitive, args)
             args = tuple(
                 arg if isinstance(arg, Value) else leaf(to_float(arg, primitive.name), Constant) for arg in args
             )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 import autograd_mini as am
-from autograd_mini import TABLE, Value, compile, elu, exp, floor, grad, relu, root, sin, tanh, taylor, where
+from autograd_mini import TABLE, Value, compile, elu, exp, floor, grad, jacobian, relu, root, sin, tanh, taylor, where
 from tests.oracles import TWINS
 
 ORDER = 20
@@ -121,8 +121,52 @@ def test_implicit_functions():
 def test_compiled():
     f = compile(lambda x: taylor(lambda t: sin(t * t), x, 3)[3])
     assert f(0.5) == pytest.approx(taylor(lambda t: sin(t * t), 0.5, 3)[3], rel=1e-14)
-    with pytest.raises(TypeError, match="reads the number of a Value"):
-        compile(lambda x: taylor(relu, x, 3)[1])(0.5)
+
+
+SEVERAL = [name for name, row in TABLE.items() if row.arity != 1 and name != "ldexp"]
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_other_operands_may_vary_as_well(name):
+    """Series meet Values, whichever comes first: in gradients of coefficients, and in compiled functions."""
+    row = TABLE[name]
+    numbers = [0.37, 0.8, 1.3, 0.45][: row.arity]
+
+    for place in range(len(numbers)):
+
+        def coefficients(xs, place=place):
+            return taylor(lambda t: row(*xs[:place], t, *xs[place + 1 :]), xs[place], 3)
+
+        steps = np.eye(len(numbers)) * 1e-6
+        slopes = [np.subtract(coefficients(numbers + h), coefficients(numbers - h)) / 2e-6 for h in steps]
+        found = np.array(jacobian(coefficients)(numbers))
+        np.testing.assert_allclose(found.T, slopes, rtol=1e-6, atol=1e-6)
+        for backend in ("machine", "numpy"):
+            compiled = compile(coefficients, backend=backend, wrt=0)
+            np.testing.assert_allclose(compiled(numbers), coefficients(numbers), rtol=1e-12, atol=1e-14)
+            np.testing.assert_allclose(compiled.jacobian(numbers), found, rtol=1e-11, atol=1e-13)
+
+
+KINKED = {
+    "abs": (lambda t: abs(t) * exp(t), 0.0),
+    "relu": (lambda t: relu(t) * t, 0.0),
+    "elu": (lambda t: elu(t) * t, 0.0),
+    "maximum": (lambda t: am.maximum(t, 2.0 * t * t), 0.5),
+    "max": (lambda t: am.max([t, t * t, -0.3]), 1.0),
+    "clip": (lambda t: am.clip(t, -1.0, 1.0) * t, 1.0),
+    "norm": (lambda t: am.norm([t, 2.0 * t]), 0.0),
+}
+
+
+@pytest.mark.parametrize("name", KINKED)
+def test_compiled_away_from_kinks_and_at_them(name):
+    f, kink = KINKED[name]
+    expand, points = lambda x: taylor(f, x, 3), [0.3, -0.4, 1.7, -1.2]
+    compiled = compile(expand, batch=True)
+    for _ in range(2):
+        np.testing.assert_allclose(compiled(points), [expand(x) for x in points], rtol=1e-12)
+        with pytest.raises(ValueError, match="has no Taylor series here: .* is at a kink"):
+            compiled([0.3, kink])
 
 
 def test_deep_graphs_and_high_orders():

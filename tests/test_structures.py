@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Constant, Value, grad, hessian, hvp, jacobian, jvp, vjp
+from autograd_mini import Constant, Value, compile, grad, hessian, hvp, jacobian, jvp, vjp
 from autograd_mini.structures import flatten
 
 NESTS = st.recursive(
@@ -235,3 +235,32 @@ def test_frames():
     assert jvp(lambda table: table * 2.0)(frame, frame).equals(frame * 2.0)
     with pytest.raises(TypeError, match="holds"):
         grad(f)(pandas.DataFrame({"x": ["a"], "n": ["b"]}))
+
+
+@pytest.mark.parametrize("taken", [lambda f: f, compile], ids=["eager", "compiled"])
+def test_vectors_with_labels_in_another_order_are_refused(taken):
+    """pandas pairs numbers by label, and a vector of numbers alone has none that could be wrong."""
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series([1.0, 2.0, 3.0], index=[5, 3, 1])
+    turned = pandas.Series([0.0, 0.0, 1.0], index=[1, 3, 5])
+    frame = pandas.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]})
+    cubes, squares = taken(lambda s: (s**3).sum()), taken(lambda s: s**2)
+    product = taken(lambda table: (table["x"] ** 3 * table["y"]).sum())
+    apply = {
+        "hvp": getattr(cubes, "hvp", None) or hvp(cubes),
+        "jvp": getattr(cubes, "jvp", None) or jvp(cubes),
+        "vjp": getattr(squares, "vjp", None) or vjp(squares),
+    }
+    assert apply["hvp"](column, turned.reindex(column.index)).to_dict() == {5: 6.0, 3: 0.0, 1: 0.0}
+    assert apply["jvp"](column, turned.reindex(column.index)) == 3.0
+    assert apply["vjp"](column, turned.reindex(column.index)).to_dict() == {5: 2.0, 3: 0.0, 1: 0.0}
+    for name, operator in apply.items():
+        with pytest.raises(TypeError, match=rf"{name}'s vector must .* labelled \[5, 3, 1\], but has .* \[1, 3, 5\]$"):
+            operator(column, turned)
+    of_frame = getattr(product, "hvp", None) or hvp(product)
+    assert (
+        of_frame(frame, frame).to_numpy().tolist()
+        == of_frame(frame, frame.rename(lambda row: float(row))).to_numpy().tolist()
+    )
+    with pytest.raises(TypeError, match="'x', 'y'.*'y', 'x'"):
+        of_frame(frame, frame[["y", "x"]])

@@ -185,7 +185,7 @@ class Form:
         """The arrays and numbers in a part.
 
         Raises:
-            ValueError: its structure differs from that of the first part, or its rows differ in shape.
+            ValueError: its structure differs from that of the first part, or its rows differ in shape or labels.
         """
         leaves, structure = leaves_of(nest, self.structure)
         self.structure = known = self.structure or structure
@@ -194,6 +194,9 @@ class Form:
                 leaves, structure = leaves_of(known.rebuild([*known.leaves_of(nest)]))  # entries of dicts by their keys
             if structure != known:
                 raise ValueError(f"the chunks of a batch must have one structure, got {known!r} and {structure!r}")
+        labels = structure.row_labels()
+        if any(not each.equals(labels[0]) for each in labels):
+            raise ValueError("a batch pairs rows by place, but the labels of its rows differ; .align, or .to_numpy()")
         shapes = [leaf.shape[1:] for leaf in leaves if is_rows(leaf)]
         self.shapes = self.shapes or shapes
         if shapes != self.shapes:

@@ -45,12 +45,11 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def of_tensors(*args: Any) -> Any:
-        is_array = [isinstance(arg, torch.Tensor) and arg.is_floating_point() for arg in args]
-        places = tuple([place for place, is_one in enumerate(is_array) if is_one])
+        places = tuple([at for at, arg in enumerate(args) if isinstance(arg, torch.Tensor) and arg.is_floating_point()])
         if not places:
             raise TypeError("a function of to_torch takes at least one tensor of floats, got none")
         others = {
-            place: arg.numpy(force=True) if isinstance(arg, torch.Tensor) else arg
+            place: arg.clone().numpy(force=True) if isinstance(arg, torch.Tensor) else arg  # for the way back, too
             for place, arg in enumerate(args)
             if place not in places
         }
@@ -75,11 +74,9 @@ def _arrays(tensors: Any) -> list[Any]:
 
 
 def _like(arrays: Any, tensors: Any) -> tuple[Any, ...]:
+    pairs = zip(arrays, tensors)
     return tuple(
-        [
-            torch.as_tensor(array, dtype=tensor.dtype, device=tensor.device).reshape(tensor.shape)
-            for array, tensor in zip(arrays, tensors)
-        ]
+        [torch.as_tensor(array, dtype=each.dtype, device=each.device).reshape(each.shape) for array, each in pairs]
     )
 
 

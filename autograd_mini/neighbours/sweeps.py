@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from math import prod
 from typing import Any
 
 import numpy
@@ -49,33 +50,33 @@ class Sweeps:
         return self.function(*self._arguments(arrays, others))
 
     def pull(self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any]) -> Arrays:
-        return [*self._weighted.grad(*self._arguments(arrays, others), self._row(weights))[:-1]]
+        row = numpy.concatenate(self._rows(weights), axis=-1)
+        return [*self._weighted.grad(*self._arguments(arrays, others), row)[:-1]]
 
     def pull_again(
         self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any], directions: Sequence[Any]
     ) -> tuple[Arrays, Arrays]:
         """The derivatives of ⟨directions, pull⟩ with respect to the arrays, and to w in the shapes of `weights`."""
-        row = self._row(weights)
+        rows = self._rows(weights)
+        row = numpy.concatenate(rows, axis=-1)
         *slopes, flat = self._weighted.hvp(
             *self._arguments(arrays, others), row, (*map(numpy.asarray, directions), numpy.zeros_like(row))
         )
-        sizes = [numpy.size(weight) // len(row) if self._keeps_batch else numpy.size(weight) for weight in weights]
-        parts = numpy.split(numpy.asarray(flat), numpy.cumsum(sizes)[:-1], axis=-1)
+        parts = numpy.split(numpy.asarray(flat), numpy.cumsum([each.shape[-1] for each in rows])[:-1], axis=-1)
         return slopes, [part.reshape(numpy.shape(weight)) for part, weight in zip(parts, weights)]
 
     @cached_property
     def _roles(self) -> Roles:
-        function = self.function
-        return roles(function._options, function._name, function._names, self.count)
+        return roles(self.function._options, self.function._name, self.function._names, self.count)
 
     @property
     def _keeps_batch(self) -> bool:
         return any(self._roles.batched) and self.function._options.reduce is None
 
-    def _row(self, weights: Sequence[Any]) -> Any:
-        """All weights as one array, with the axis of the batch first if there is one."""
-        first = (len(weights[0]),) if self._keeps_batch else ()
-        return numpy.concatenate([numpy.reshape(weight, (*first, -1)) for weight in weights], axis=-1, dtype=float)
+    def _rows(self, weights: Sequence[Any]) -> Arrays:
+        """Each of the weights as one row, or with the axis of the batch first if there is one, even of no example."""
+        arrays, n = [numpy.asarray(weight, dtype=float) for weight in weights], int(self._keeps_batch)
+        return [array.reshape(*array.shape[:n], prod(array.shape[n:])) for array in arrays]
 
     def _arguments(self, arrays: Sequence[Any], others: dict[int, Any]) -> list[Any]:
         standing = {**others, **dict(zip(self.places, arrays))}

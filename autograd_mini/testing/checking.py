@@ -77,8 +77,8 @@ def check_gradients(
             can decide some, there is an `UndecidedWarning` instead.
         TypeError: an argument or the result of `f` holds something other than numbers, or `gradient` or `f` returns
             dicts whose keys differ from those expected.
-        ValueError: an option has an invalid value; `f` returns nan or inf at the point, or a different result when
-            called again; or `gradient` does not return one derivative for each input.
+        ValueError: an option has an invalid value; there is no derivative; `f` returns nan or inf at the point, or a
+            different result when called again; or `gradient` does not return one derivative for each input.
 
     >>> from autograd_mini import sin
     >>> report = check_gradients(lambda x, y: sin(x) * y, 2.0, 3.0, order=2)
@@ -166,12 +166,13 @@ def check(
 
     results = evaluate(point)[1]
     first = as_floats(results)
+    if not (point and first):
+        raise ValueError(f"{function} has no derivative to check: it takes no number, or gives none")
     if any(x - x != 0.0 for x in first):
         raise ValueError(f"{function} gives {first if len(first) > 1 else first[0]} here; choose a point of its domain")
     if first != as_floats(evaluate(point)[1]):
         raise ValueError(f"{function} gives a different result when called again; make it deterministic")
-    is_one = len(results) == 1 and isinstance(results[0], Value)
-    expression = formula(results[0], limit=100) if is_one else ""
+    expression = formula(results[0], limit=100) if len(results) == 1 and isinstance(results[0], Value) else ""
     report = Report(source, function, list(zip(names, point)), expression)
     components, scales = result_names(function, len(results)), list(map(abs, first))
     for level in range(1, order + 1):

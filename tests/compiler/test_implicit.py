@@ -39,6 +39,13 @@ def chosen(a):
     return root(lambda x: where(x > 1.0, x * x, 2.0 * x - 1.0) - a, 2.0)
 
 
+def branching_first(a):
+    """It branches on the solution before it computes what the solution depends on."""
+    return root(lambda x: (x * x if x > 1.0 else 2.0 * x - 1.0) - exp(a), 2.0) + root(
+        lambda x: x + (0.1 * x if x < 1.0 else 0.1 * cos(a)) - a * a, 0.5
+    )
+
+
 def detached(a):
     return root(lambda x: x * x - a * a.detach(), 2.0)
 
@@ -49,7 +56,9 @@ def from_a_value(a):
 
 @BACKENDS
 @pytest.mark.parametrize(
-    "f", [captured, handed, system, nested, of_a_gradient, chosen, from_a_value], ids=lambda f: f.__name__
+    "f",
+    [captured, handed, system, nested, of_a_gradient, chosen, branching_first, from_a_value],
+    ids=lambda f: f.__name__,
 )
 def test_as_eagerly_at_every_point_of_a_batch(f, backend):
     points = np.array([1.6, 2.0, 3.7] if f is system else [0.6, 1.3, 2.0, 3.7])

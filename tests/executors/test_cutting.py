@@ -1,10 +1,13 @@
 """Batches cut into tiles."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograd_mini import compile
 from autograd_mini.executors import Draws
 from autograd_mini.executors.cutting import Form, leaves_of, length, recut
 
@@ -50,6 +53,21 @@ def test_parts_of_a_batch_have_one_form():
         with pytest.raises(ValueError, match="the chunks of a batch must have one structure, got .* and "):
             form.leaves_of(other)
     assert form.of([1.0, 2.0]) == {"one": 1.0, "two": 2.0}
+
+
+def test_rows_are_not_paired_against_their_labels():
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series(numpy.arange(9.0), index=list("abcdefghi"))
+    compiled = compile(lambda x, y: x * y, batch=True)
+    with ThreadPoolExecutor(2) as pool:
+        tiled = compiled.on(pool, tile=2)
+        for rest in (column[::-1], column.rename({"b": "z"})):
+            with pytest.raises(ValueError, match="pairs rows by place, but the labels of its rows differ"):
+                tiled(column, rest)
+        assert tiled(column, column + 1.0).tolist() == [x * (x + 1.0) for x in range(9)]
+        assert tiled(column, column[::-1].to_numpy()).tolist() == [x * (8.0 - x) for x in range(9)]
+        pieces = ((column[at : at + 4], column[at : at + 4]) for at in range(0, 9, 4))
+        assert numpy.concatenate([*tiled(pieces)]).tolist() == [x * x for x in range(9)]
 
 
 def test_draws_depend_on_seed_step_and_tile_alone():

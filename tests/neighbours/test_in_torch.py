@@ -69,6 +69,25 @@ def test_what_holds_no_floats_reaches_the_function():
     assert x.grad.tolist() == [1.0, 1.0, 0.0, 0.0]
 
 
+def test_what_holds_no_floats_may_change_before_the_way_back():
+    f = to_torch(compile(lambda w, x, d: (dot(w, x) - d) ** 2, batch=["x", "d"]))
+    w, x, labels = torch.ones(2, requires_grad=True), torch.tensor([[1.0, 2.0], [0.5, 0.0]]), torch.tensor([0, 1])
+    y = f(w, x, labels).sum()
+    labels.fill_(7)
+    y.backward()
+    assert w.grad.tolist() == [6.0 - 0.5, 12.0]
+
+
+@pytest.mark.parametrize("name", ["a batch", "a batch of nests", "a sum"])
+def test_there_may_be_no_example(name):
+    w, x = torch.ones(3, dtype=torch.float64, requires_grad=True), torch.zeros((0, 3), dtype=torch.float64)
+    function = flat(to_torch(COMPILED[name]))
+    total = sum(part.sum() for part in function(w, x.requires_grad_()))
+    slopes = torch.autograd.grad(total, [w, x], create_graph=True)
+    again = torch.autograd.grad(slopes[0].sum() + slopes[1].sum(), [w, x])
+    assert [slope.tolist() for slope in (*slopes, *again)] == [[0.0] * 3, [], [0.0] * 3, []]
+
+
 def test_values_from_outside_are_constants():
     w = Value(3.0)
     x = torch.tensor(2.0, requires_grad=True)

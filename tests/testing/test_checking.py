@@ -321,6 +321,8 @@ def test_a_long_table_is_cut():
         ((3.0, 1.0), {}, TypeError, "takes a function"),
         ((sin,), {}, TypeError, "needs the point"),
         ((sin, "x"), {}, TypeError, "holds 'x'"),
+        ((lambda x: 1.0, []), {}, ValueError, "has no derivative to check: it takes no number, or gives none"),
+        ((lambda x: [], 1.0), {}, ValueError, "has no derivative to check"),
         ((sin, 1.0), {"order": 4}, ValueError, "order must be 1, 2 or 3"),
         ((sin, 1.0), {"limit": 0}, ValueError, "limit must be"),
         ((sin, 1.0), {"gradient": 1.0}, TypeError, "gradient must be a function"),

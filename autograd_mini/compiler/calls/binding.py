@@ -213,13 +213,10 @@ class _Binder:
 
     def _require_labels(self, structure: Structure) -> None:
         """Require one order of rows in all pandas arguments: pandas pairs rows by label, a batch by position."""
-        if structure.kind_name != "labelled":
-            for child in () if structure.is_flat else structure.children:
-                self._require_labels(child)
-            return
-        rows = structure.like[0]
-        first, expected = self.labels = self.labels or (self.name, rows)
-        if rows is not expected and not rows.equals(expected):
+        for rows in structure.row_labels():
+            first, expected = self.labels = self.labels or (self.name, rows)
+            if rows is expected or rows.equals(expected):
+                continue
             where = self.name if self.name != first else f"another column of {first}"
             raise ValueError(
                 f"{where} of {self.taker} has other row labels than {first}, or another order of them; a batch pairs "

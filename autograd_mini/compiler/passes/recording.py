@@ -57,7 +57,7 @@ class Recording:
         order: list[Value] = []
         seen: set[Value] = set()
         for node in self.made:
-            if node in alive:
+            if node in alive and node not in seen:  # what a root depends on may have come before its branches
                 if not seen.issuperset(node.parents):
                     _add(node.parents, order, seen)
                 order.append(node)
