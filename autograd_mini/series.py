@@ -7,8 +7,6 @@ right is known one order before (R. Moore, Interval Analysis, 1966, for the arit
 
 from __future__ import annotations
 
-from math import inf, nextafter
-
 from autograd_mini import observing
 from autograd_mini.calls import Run, name_of, require_callable
 from autograd_mini.graph import topological_order
@@ -185,26 +183,26 @@ class _Expansion:
         operation = series.operation
         if series.depth or not operation.policy:
             return
-        out, *numbers = [each if isinstance(each, Value) else float(each) for each in (series.coefficients[0], *firsts)]
-        is_kink = operation.tied is not None and operation.tied(out, *numbers)  # of Values a branch, for who compiles
-        if is_kink or self._jumps(series, out, *numbers):
+        known = [each if isinstance(each, Value) else float(each) for each in (series.coefficients[0], *firsts)]
+        if not any(each.owns_values for each in observing.current_observers()):
+            known = [each._number if isinstance(each, Value) else each for each in known]
+        out, *numbers = known  # of a function that is being compiled Values: its comparisons are branches
+        if (operation.tied is not None and operation.tied(out, *numbers)) or self._jumps(series, out, *numbers):
+            at = "" if isinstance(out, Value) else f", with {', '.join(map(str, numbers))} as its argument(s)"
             raise ValueError(
-                f"{self.name} has no Taylor series here: {operation.name} is at a kink or a jump, with "
-                f"{', '.join(map(str, numbers))} as its argument(s); expand at another number"
+                f"{self.name} has no Taylor series here: {operation.name} is at a kink or a jump{at}; expand at "
+                "another number"
             )
 
     @staticmethod
-    def _jumps(series: Series, *known: Any) -> bool:
-        """Whether the next float to an argument changes the result by more than its local derivative explains."""
-        operation, has_values = series.operation, any(isinstance(each, Value) for each in known)
-        if has_values and any(each.owns_values for each in observing.current_observers()):
-            return False  # of a function that is being compiled: its numbers are those of one run
-        out, *numbers = [each._number if isinstance(each, Value) else each for each in known]
+    def _jumps(series: Series, out: Any, *numbers: Any) -> bool:
+        """Whether a number next to an argument changes the result by more than its local derivative explains."""
+        operation = series.operation
+        apply = operation if isinstance(out, Value) else operation.forward
         for place, (arg, local) in enumerate(zip(series.args, operation.partials(out, *numbers))):
-            for end in (-inf, inf) if isinstance(arg, Series) else ():
-                moved = [*numbers]
-                moved[place] = nextafter(numbers[place], end)
-                change = abs(operation.forward(*moved) - out)
-                if change > 4.0 * abs(local * (moved[place] - numbers[place])) + 4.0 * abs(out) * 2.0**-52:
+            for side in (-1.0, 1.0) if isinstance(arg, Series) else ():
+                step = side * (abs(numbers[place]) * 2.0**-52 + 5e-324)
+                moved = [*numbers[:place], numbers[place] + step, *numbers[place + 1 :]]
+                if abs(apply(*moved) - out) > 4.0 * abs(local * step) + 4.0 * abs(out) * 2.0**-52:
                     return True
         return False

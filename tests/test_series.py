@@ -237,6 +237,24 @@ def test_pieces_away_from_their_ends(x):
     assert taylor(relu, abs(x), 2) == [abs(x), 1.0, 0.0]
 
 
+@pytest.mark.parametrize(("row", "at"), [
+    (floor, 2.0), (am.ceil, 2.0), (am.trunc, -1.0), (am.rint, 0.5), (am.frac, 3.0), (lambda x: x % 0.5, 1.5),
+    (lambda x: x // 0.5, 1.5), (lambda x: am.remainder(x, 2.0), 1.0), (lambda x: am.atan2(x, -1.0), 0.0),
+    (am.sign, 0.0),
+])  # fmt: skip
+def test_jumps_are_refused_of_compiled_functions_too(row, at):
+    """Whether there is one is a branch, which is taken anew at every call."""
+    eager = lambda x: taylor(lambda t: row(t) * t, x, 2)
+    compiled = compile(eager)
+    for x in (at + 0.25, at, at - 0.25):
+        for f in (eager, compiled):
+            if x == at:
+                with pytest.raises(ValueError, match="is at a kink or a jump"):
+                    f(x)
+            else:
+                assert f(x) == eager(x)
+
+
 def test_what_is_infinite_says_so():
     assert taylor(am.sqrt, 0.0, 1) == [0.0, math.inf]
     assert taylor(lambda x: x**2.5, 0.0, 3) == [0.0, 0.0, 0.0, math.inf]
