@@ -19,7 +19,6 @@ from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.pipeline import Source, build, program_of, sparse_of
 from autograd_mini.compiler.run.executing import Executor, Target, is_machine
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
-from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.run.short_way import Entry
 from autograd_mini.compiler.sparse.eliminating import SparseProgram
 from autograd_mini.compiler.sparse.matrices import Pattern
@@ -45,6 +44,7 @@ class Plan:
         share: the share of examples that it served in the last batch.
         state: the number of the state of what the function reads from outside.
         patterns: the pattern of the sparse matrix for a request.
+        inputs: the leaf of each array among the arguments; the last one is that of the parameters.
         entries: what runs a request in one call, None if nothing can; by the request, whether there are several
             examples, and whether numbers for the parameters are given.
     """
@@ -92,10 +92,6 @@ class Plan:
         """The loops of `scan`."""
         return [scalar for scalar in self.source.scalars.scalars if type(scalar) is Looped]
 
-    def leaf(self, slot: int) -> Pack:
-        """The leaf of an array among the arguments, or of the parameters (-1)."""
-        return self.inputs[slot]
-
     def _once(self, make: Callable[[], T], *key: object) -> T:
         """What is kept by a key; it is made if it is not there."""
         if key not in self._made:
@@ -134,10 +130,6 @@ class Plan:
 
         return self._once(made, "shown", request)
 
-    def runs_scalars(self, request: Request) -> bool:
-        """Whether a request is run scalar by scalar, not pack by pack."""
-        return isinstance(self.executor(request), ScalarExecutor)
-
     def executor(self, request: Request) -> Executor:
         """The program for a request ready to run."""
 
@@ -167,18 +159,15 @@ class Plan:
         is_first = request.kind in (Kind.GRADIENT, Kind.JACOBIAN) and not self.trace.inner
         return not self.loops or (is_first and all(loop.scan.body.knows_doubts for loop in self.loops))
 
-    def differing(self, wrt: tuple[int, ...]) -> Executor | None:
-        """A program that decides, example by example, whether anything tied changes in different ways along the line,
-        and gives 0 if not; None if there is no such program."""
-        return self.along(Request(Kind.GUARDS, wrt), 1.0)
-
     def along(self, request: Request, sign: float) -> Executor | None:
-        """The program for a request a little way off, along the line or against it; None if that is not known."""
-        return self._once(lambda: self._aside(request, sign), "aside", request, sign)
+        """The program for a request a little way off, along the line or against it; None if that is not known. For
+        decisions, whether anything tied changes in different ways along the line: it gives 0 if not."""
 
-    def _aside(self, request: Request, sign: float) -> Executor | None:
-        source = self.aside(request, sign)
-        return None if source is None else build(source, request, self.target)
+        def made() -> Executor | None:
+            source = self.aside(request, sign)
+            return None if source is None else build(source, request, self.target)
+
+        return self._once(made, "aside", request, sign)
 
     def aside(self, request: Request, sign: float, given: Source | None = None) -> Source | None:
         """What the program of `along` is made from; None if that is not known. `given` is as for `source_of`."""

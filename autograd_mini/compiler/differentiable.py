@@ -15,6 +15,7 @@ from autograd_mini.compiler.calls.eager import Eager
 from autograd_mini.compiler.calls.nests import as_number
 from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.calls.sparse_call import jacobian_of, sparse_matrix, sparsity
+from autograd_mini.compiler.ir.names import adjoint
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import PARAMETERS, Kind
 from autograd_mini.compiler.run.short_way import Short
@@ -200,7 +201,7 @@ class Differentiable:
         self._open(
             "slopes" if call.serving.parameters is None else "slopes of given", call, lambda both: (*both, found)
         )
-        rows = call.scaled(results.adjoints.get(-1, numpy.zeros((len(found), 1))))
+        rows = call.scaled(results.rows.get(adjoint(-1), numpy.zeros((len(found), 1))))
         return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
     def _by_way(self, key: object, args: tuple[Any, ...]) -> Any:

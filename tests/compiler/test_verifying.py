@@ -27,7 +27,7 @@ def applied(*index):
 
 def verify(*packs, results=None):
     results = {} if results is None else results
-    return verified(Program([*packs], {"value": [Reference(pack, numpy.array(at)) for pack, at in results.items()]}))
+    return verified(Program([*packs], {str(pack): Reference(pack, numpy.array(at)) for pack, at in results.items()}))
 
 
 @pytest.mark.parametrize("pack", [applied(0, 2), product(), product(a=numpy.where(places(1, 2, 3) == 1, ABSENT, 0))])

@@ -23,7 +23,7 @@ def verified(program: Program) -> Program:
             assert carries_batch or not parent.batched, f"{pack} loses the batch of {parent}"
         seen.add(pack)
     given = [argument for pack in program.packs for argument in pack.operation.arguments()]
-    for each in chain(given, *program.results.values()):
+    for each in chain(given, program.results.values()):
         if isinstance(each, Reference):
             assert each.pack in seen, f"{each.pack} is not in the program"
             _require_within(each.index, each.pack, 0)

@@ -16,21 +16,19 @@ from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.names import ENTRIES
+from autograd_mini.compiler.ir.names import ENTRIES, adjoint
 from autograd_mini.compiler.ir.program import Floats
-from autograd_mini.compiler.ir.request import Kind, Request, Results
+from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.ir.slots import Arguments, Parts
 from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import short_way
 from autograd_mini.compiler.run.executing import is_machine
+from autograd_mini.compiler.run.numpy_executor import Results
 from autograd_mini.compiler.run.prepared import most_columns, room_for
 from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.compiler.run.short_way import Entry, Short, entry_of
 from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure
-
-SWEPT = -2
-"""The key of a Jacobian's entries in dicts by slot; slots are 0 or more, or -1 for the parameters."""
 
 
 class Call:
@@ -72,13 +70,12 @@ class Call:
         """Compute a kind of results; return one of the plans used, and the results. A gradient needs one number."""
         towards = () if kind == Kind.VALUE else self.wrt if wrt is None else wrt
         plan, results = self.serving.run(Request(kind, towards), scalar=kind == Kind.GRADIENT)
-        self.is_plain = results.is_plain
+        self.is_plain = results.is_finite
         return plan, results
 
     def value(self, plan: Plan, results: Results) -> Any:
         """The result of the function."""
-        assert results.value is not None
-        return of_result(self.structure(plan), self.scaled(results.value), plan.per_example)
+        return of_result(self.structure(plan), self.scaled(results.rows["value"]), plan.per_example)
 
     def structure(self, plan: Plan) -> Structure:
         """The structure of the result."""
@@ -107,7 +104,7 @@ class Call:
 
     def _towards(self, number: int, results: Results, per_example: bool) -> Floats:
         """Derivatives with respect to a slot, [lanes, width]."""
-        slot, found = self.arguments.slots[number], results.adjoints.get(number)
+        slot, found = self.arguments.slots[number], results.rows.get(adjoint(number))
         width = (self.arguments.n_examples or 0) if slot.batched or per_example else 1
         found = numpy.full((slot.lanes, width), self._of_nothing) if found is None else self.scaled(found)
         return numpy.repeat(found, width, axis=1) if found.shape[1] == 1 != width else found
@@ -126,7 +123,7 @@ class Call:
         if is_forward:
             rows = self._by_columns(parts, m)
         else:  # by sweeps backward, [results, lanes, width]
-            rows = self._sweeps(parts, Request(Kind.JACOBIAN, self.wrt), [numpy.eye(m)], m, self._lanes)
+            rows = self._adjoints(parts, Kind.JACOBIAN, [numpy.eye(m)], m)
         return self._nests(plan).of_result(self.structure(plan), rows)
 
     def _nests(self, plan: Plan) -> Nests:
@@ -134,8 +131,8 @@ class Call:
 
     def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
         """The derivatives of m results with respect to each slot, [results, lanes, width], by sweeps forward."""
-        found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, sum(self._lanes.values()), {SWEPT: m})
-        entries = found[SWEPT].swapaxes(0, 1)
+        request, n = Request(Kind.TANGENT, self.wrt), sum(self._lanes.values())
+        entries = self._sweeps(parts, request, self._unit, n, {ENTRIES: m})[ENTRIES].swapaxes(0, 1)
         return {number: entries[:, lanes] for number, lanes in self._ranges.items()}
 
     @property
@@ -155,26 +152,30 @@ class Call:
         unit = numpy.eye(sum(self._lanes.values()))
         return [unit[lanes] for lanes in self._ranges.values()]
 
+    def _adjoints(self, parts: Sequence[Part], kind: Kind, seeds: Sequence[Floats], count: int) -> dict[int, Floats]:
+        """Adjoints by slot, for each of so many columns of the seeds."""
+        lanes = {adjoint(number): n for number, n in self._lanes.items()}
+        return dict(zip(self.wrt, self._sweeps(parts, Request(kind, self.wrt), seeds, count, lanes).values()))
+
     def _sweeps(
-        self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int, lanes: Mapping[int, int]
-    ) -> dict[int, Floats]:
+        self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int, lanes: Mapping[str, int]
+    ) -> dict[str, Floats]:
         """Run the programs for a request once for each column of the seeds; return arrays [columns, lanes, width].
 
         Columns run side by side, as examples; one after the other where examples share directions, or are summed.
 
         Args:
-            lanes: the number of lanes of each wanted result: of adjoints by slot, or of entries by `SWEPT`.
+            lanes: the number of lanes of each wanted result, by name.
         """
         self.serving.note(parts, request)
-        n, per_example, slots = self.arguments.n_examples, parts[0].plan.per_example, self.arguments.slots
-        has_axis = {key: per_example or (key >= 0 and slots[key].batched) for key in lanes}
-        widths = {key: (n or 0) if has_axis[key] else 1 for key in lanes}
-        found = {key: numpy.full((count, size, widths[key]), self._of_nothing) for key, size in lanes.items()}
-        if n is not None and not per_example:
+        n, is_sum = self.arguments.n_examples, parts[0].plan.frame.is_sum
+        widths = {name: 1 if n is None or is_sum(name) else n for name in lanes}
+        found = {name: numpy.full((count, size, widths[name]), self._of_nothing) for name, size in lanes.items()}
+        if n is not None and not parts[0].plan.per_example:
             for column in range(count):
                 results = self.serving.run_parts(parts, request, [seed[:, column : column + 1] for seed in seeds])
-                for key, rows in _by_key(results).items():
-                    found[key][column] = self.scaled(rows)
+                for name in lanes.keys() & results.rows:
+                    found[name][column] = self.scaled(results.rows[name])
             return found
         for plan, places in () if n == 0 else parts:
             n_rows = len(places)
@@ -188,9 +189,10 @@ class Call:
                 is_whole = n is None or (k == 1 and len(parts) == 1)
                 some = self.arguments if is_whole else self.arguments.part(numpy.tile(places, k))
                 results = self.serving.run_plan(plan, request, some, chosen, n=k if n is None else None)
-                for key, rows in _by_key(results).items():
-                    cube = numpy.broadcast_to(rows, (lanes[key], k * n_rows)).reshape(lanes[key], k, n_rows)
-                    found[key][start : start + k, :, places] = cube.swapaxes(0, 1)
+                for name in lanes.keys() & results.rows:
+                    flat = numpy.broadcast_to(results.rows[name], (lanes[name], k * n_rows))
+                    cube = flat.reshape(lanes[name], k, n_rows)
+                    found[name][start : start + k, :, places] = cube.swapaxes(0, 1)
         return found
 
     def hessian(self) -> Any:
@@ -201,8 +203,8 @@ class Call:
                 f"{self.name} is reduced over its batch, and its Hessian with respect to the batch would hold all "
                 "pairs of examples; name the arguments to differentiate in wrt=…"
             )
-        lanes, parts = self._lanes, self.serving.parts(scalar=True)
-        found = self._sweeps(parts, Request(Kind.PRODUCT, self.wrt), self._unit, sum(lanes.values()), lanes)
+        parts = self.serving.parts(scalar=True)
+        found = self._adjoints(parts, Kind.PRODUCT, self._unit, sum(self._lanes.values()))
         ranges, nests = self._ranges, self._nests(parts[0].plan)
 
         def of_slot(number: int) -> list[Any]:
@@ -224,7 +226,7 @@ class Call:
         parts = self.serving.parts()
         plan = parts[0].plan
         results = self.serving.run_parts(parts, Request(Kind.TANGENT, self.wrt), directions)
-        entries = numpy.zeros((len(plan.trace.outputs), 1)) if results.entries is None else results.entries
+        entries = results.rows.get(ENTRIES, numpy.zeros((len(plan.trace.outputs), 1)))
         return of_result(self.structure(plan), self.scaled(entries), plan.per_example)
 
     def pulled(self, vector: Any) -> Any:
@@ -323,19 +325,13 @@ class Call:
             return None
         try:
             if request.kind.is_sparse:
-                pattern, names = plan.patterns[request], [ENTRIES]
+                pattern = plan.patterns[request]
                 order = numpy.arange(pattern.columns.size) if pattern.order is None else pattern.order
                 layout = layout_of_entries(self.arguments, plan, order.tolist())
             else:
                 is_given, value = self.serving.parameters is not None, self.structure(plan)
                 layout = layout_of(self.arguments, plan, request, self.roles.wrt, value, is_given=is_given)
-                names = ["value", *(name for _, name in request.names)]
         except Unknown:
             return None
         is_mean = self.reduce == "mean" and layout.has_columns
-        return entry_of(plan.executor(request), layout, names, plan.n_guards, most, is_mean=is_mean)
-
-
-def _by_key(results: Results) -> dict[int, Floats]:
-    """The adjoints by slot and, if there are entries, these under `SWEPT`."""
-    return results.adjoints if results.entries is None else {**results.adjoints, SWEPT: results.entries}
+        return entry_of(plan.executor(request), layout, plan.n_guards, most, is_mean=is_mean)

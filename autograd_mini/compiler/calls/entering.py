@@ -54,7 +54,7 @@ def layout_of(
     if request.kind == Kind.VALUE:
         return layout
     if request.wrt == PARAMETERS:
-        n = plan.leaf(-1).lanes
+        n = plan.inputs[-1].lanes
         kind, shape = layout.array((n,), plan.per_example)
         layout.make(kind, picks=[(adjoint(-1), lane) for lane in range(n)], what=shape)
     else:
@@ -87,7 +87,7 @@ def layout_of_entries(arguments: Arguments, plan: Plan, order: Sequence[int]) ->
 
 
 def _read(arguments: Arguments, plan: Plan, *, is_given: bool = False) -> Layout:
-    n_args, parameters = len(arguments.structures), plan.leaf(-1)
+    n_args, parameters = len(arguments.structures), plan.inputs[-1]
     layout = Layout(n_args + is_given, has_columns=arguments.n_examples not in (None, 1))
     for position, structure in enumerate(arguments.structures):
         _read_nest(layout, structure, (0, position), arguments, plan, arguments.leaves(position))
@@ -105,7 +105,7 @@ def _read_nest(
 
     def leaf() -> tuple[tuple[Pack, int], Slot]:
         slot, lanes = next(leaves)
-        return (plan.leaf(slot), lanes.start), arguments.slots[slot]
+        return (plan.inputs[slot], lanes.start), arguments.slots[slot]
 
     if structure.kind is None:
         layout.read("number", at, leaf()[0])

@@ -15,9 +15,12 @@ from autograd_mini.compiler.calls.splitting import Agreements, Part, in_parts, s
 from autograd_mini.compiler.calls.together import Joint
 from autograd_mini.compiler.code.numpy_rows import errors_kept
 from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.ir.names import adjoint
 from autograd_mini.compiler.ir.program import Floats, Index, Program
-from autograd_mini.compiler.ir.request import GUARDS, Kind, Request, Results
+from autograd_mini.compiler.ir.request import GUARDS, PARAMETERS, Kind, Request
 from autograd_mini.compiler.ir.slots import Arguments
+from autograd_mini.compiler.run.numpy_executor import Results
+from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.ties.settling import run
 from autograd_mini.leaving import place
 from autograd_mini.value import Value
@@ -44,7 +47,8 @@ class Ran:
     def program(self) -> Program:
         """The program that ran for most examples."""
         plan, _ = max(self.parts, key=lambda part: len(part.rows))
-        remarks = ["run scalar by scalar, not pack by pack"] if plan.runs_scalars(self.request) else []
+        is_of_scalars = isinstance(plan.executor(self.request), ScalarExecutor)
+        remarks = ["run scalar by scalar, not pack by pack"] if is_of_scalars else []
         if len(self.parts) > 1:
             remarks.append(f"one of {len(self.parts)} paths")
         return replace(plan.shown(self.request), run=self.request.kind.in_words, remarks=remarks)
@@ -101,14 +105,14 @@ class Serving:
         if whole is None:
             return None
         results = self.run_plan(whole, request, self.arguments, settles=False)
-        assert results.value is not None
-        taken = numpy.broadcast_to(results.value[-1], self.arguments.n_examples or 0).astype(numpy.uint8)
-        if not (taken.all() and results.is_plain):
+        value = results.rows["value"]
+        taken = numpy.broadcast_to(value[-1], self.arguments.n_examples or 0).astype(numpy.uint8)
+        if not (taken.all() and results.is_finite):
             return None
         parts = in_parts(known, taken)
         self._require(parts, False)
         self.note(parts, request, whole if isinstance(whole, Joint) else None)
-        return parts[0].plan, results._replace(value=results.value[:-1], agreements=None)
+        return parts[0].plan, results._replace(rows=results.rows | {"value": value[:-1]})
 
     @property
     def _has_several(self) -> bool:
@@ -151,9 +155,8 @@ class Serving:
                 found = results
             else:
                 found = self.run_plan(plan, GUARDS, self.arguments if is_whole else self.arguments.part(rows))
-            assert found.agreements is not None
             narrow = numpy.uint8 if len(plan.trace.guards) < 256 else numpy.uint32
-            agreements: Agreements = found.agreements[0].astype(narrow)
+            agreements: Agreements = found.rows["guards"][0].astype(narrow)
             if agreements.size == 1:
                 return numpy.repeat(agreements, len(rows))
             return agreements if len(agreements) == len(rows) else agreements[rows]
@@ -249,24 +252,21 @@ class Serving:
 
     def _joined(self, parts: Sequence[Part], found: Sequence[Results]) -> Results:
         """The results of the whole batch: those of each example are put in its place, sums are added up."""
-        per_example = parts[0].plan.per_example
         number_of = {parameter: number for number, parameter in enumerate(self.ran.parameters)}
-        value = self._whole([(part.rows, each.value) for part, each in zip(parts, found)], per_example)
-        adjoints = {}
-        for slot in dict.fromkeys(slot for each in found for slot in each.adjoints):
-            pieces = [(part, each.adjoints[slot]) for part, each in zip(parts, found) if slot in each.adjoints]
-            if slot == -1:
+        joined = {}
+        for name in dict.fromkeys(chain.from_iterable(each.rows for each in found)):
+            pieces = [(part, each.rows[name]) for part, each in zip(parts, found) if name in each.rows]
+            if name == adjoint(*PARAMETERS):
                 pieces = [(part, _spread(rows, part.plan.trace.parameters, number_of)) for part, rows in pieces]
-            is_each = per_example or (slot >= 0 and self.arguments.slots[slot].batched)
-            adjoints[slot] = self._whole([(part.rows, rows) for part, rows in pieces], is_each)
-        changes = [(part.rows, each.entries) for part, each in zip(parts, found) if each.entries is not None]
-        entries = self._whole(changes, per_example) if changes else None
-        return Results(value, None, adjoints, entries)
+            if name != "guards":
+                is_sum = parts[0].plan.frame.is_sum(name)
+                joined[name] = self._whole([(part.rows, rows) for part, rows in pieces], is_sum)
+        return Results(joined, True)
 
-    def _whole(self, pieces: Sequence[tuple[Index, Any]], is_each: bool) -> Any:
-        """Put together a result of the whole batch from those of its parts: in place if `is_each`, else as a sum."""
+    def _whole(self, pieces: Sequence[tuple[Index, Any]], is_sum: bool) -> Any:
+        """Put together a result of the whole batch from those of its parts: as a sum if `is_sum`, else in place."""
         n = self.arguments.n_examples or 0
-        if not is_each:
+        if is_sum:
             return numpy.sum([piece for _, piece in pieces], axis=0)
         whole = next((piece for rows, piece in pieces if piece.shape[1] == n and len(rows) < n), None)
         total = numpy.zeros((len(pieces[0][1]), n)) if whole is None else whole
@@ -312,7 +312,7 @@ class Serving:
 def _holds(plan: Plan, results: Results) -> bool:
     """Whether all of a plan's decisions come out as they did in its trace."""
     n = len(plan.trace.guards)
-    return not n or (results.agreements is not None and bool((results.agreements == n).all()))
+    return not n or bool((results.rows["guards"] == n).all())
 
 
 def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value, int]) -> Floats:

@@ -9,6 +9,7 @@ import numpy
 
 from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.splitting import Part
+from autograd_mini.compiler.ir.names import ENTRIES
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.sparse.matrices import Pattern, pattern_of, scipy_sparse, united
@@ -39,8 +40,8 @@ def sparse_matrix(call: Call, kind: Kind) -> Any:
 def _nonzeros(call: Call, kind: Kind, part: Part, pattern: Pattern, is_whole: bool) -> Floats:
     """The entries of the matrices of one part's examples."""
     arguments = call.arguments if is_whole else call.arguments.part(part.rows)
-    entries = call.serving.run_plan(part.plan, Request(kind, call.wrt), arguments).entries
-    return numpy.zeros((pattern.columns.size, 1)) if entries is None else entries
+    rows = call.serving.run_plan(part.plan, Request(kind, call.wrt), arguments).rows
+    return rows.get(ENTRIES, numpy.zeros((pattern.columns.size, 1)))
 
 
 def sparsity(call: Call, kind: Kind) -> Any:

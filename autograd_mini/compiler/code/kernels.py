@@ -28,7 +28,6 @@ class Kernel:
     Attributes:
         constants: the first of the numbers that are the same for all columns.
         uniform: the places of the others of these.
-        n_weights: how many of `uniform`, the last ones, have to be side by side.
         arrays: the places of the rows of arrays.
         n_sums: how many sums there are.
         kept: rows of a block that still hold their scalars at its end.
@@ -39,7 +38,6 @@ class Kernel:
     chunks: list[Chunk]
     constants: list[float]
     uniform: list[Place]
-    n_weights: int
     arrays: list[Place]
     n_rows: int
     n_sums: int
@@ -116,7 +114,6 @@ def kernel_of(
         chunks.chunks,
         [*operations.constants.values()],
         [uniform[number] for number in (*alone, *operations.weights.values())],
-        len(operations.weights),
         [*arrays.values(), *results.values()],
         chunks.n_rows,
         len(sums),

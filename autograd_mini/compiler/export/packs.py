@@ -50,7 +50,7 @@ class _Packs:
         self._held = {**constants_of(program), **setting.held}
         self._offsets = {**setting.offsets}
         self._name, self._loops = name, Loops(name, setting.constants)
-        self._kept = {reference.pack for references in program.results.values() for reference in references}
+        self._kept = {reference.pack for reference in program.results.values()}
         self._users: dict[ir.Pack, set[ir.Pack]] = {}
         for pack in program.packs:
             for parent in pack.parents:
@@ -58,11 +58,9 @@ class _Packs:
 
     def body(self) -> Body:
         lines = [line for group in self._groups() for line in self._written(group)]
-        results = {}
-        for result, references in self._program.results.items():
-            packs, index = {each.pack for each in references}, numpy.concatenate([each.index for each in references])
-            (pack,) = packs  # the numbers of a result are lanes of one pack
-            results[result] = index.size, self._place(pack, index)
+        results = {
+            name: (each.index.size, self._place(each.pack, each.index)) for name, each in self._program.results.items()
+        }
         return Body(self._name, self._loops.functions, pieces(lines), results, self._room.size)
 
     def _place(self, pack: ir.Pack, index: ir.Index) -> Place:

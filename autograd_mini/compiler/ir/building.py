@@ -46,7 +46,7 @@ class Builder:
         self.constants: Pack = Pack(0, False, Leaf("constant", 0, "constants"))
         self.packs: list[Pack] = [self.constants, *leaves]
 
-    def go_on(self, program: Program) -> Mapping[str, list[Reference]]:
+    def go_on(self, program: Program) -> Mapping[str, Reference]:
         """Continue a program, copying all of it but its inputs; return its results as references to the copies."""
         self.packs.clear()
         copies: dict[Pack, Pack] = {}
@@ -54,10 +54,7 @@ class Builder:
             copies[pack] = self.taken(pack, _moved(pack.operation, copies))
             if pack.adjoint_of is not None:  # its primal may have been dropped
                 copies[pack].adjoint_of = copies.get(pack.adjoint_of)
-        return {
-            name: [Reference(copies[each.pack], each.index) for each in references]
-            for name, references in program.results.items()
-        }
+        return {name: Reference(copies[each.pack], each.index) for name, each in program.results.items()}
 
     def taken(self, pack: Pack, operation: Operation) -> Pack:
         """What a pack of another program becomes here, given its operation on packs that are here."""
@@ -134,13 +131,13 @@ class Builder:
         joined = self.sum(lane, any(pack.batched for pack in packs), [_copied(*item) for item in segments.items()])
         return Reference(joined, numpy.arange(lane).reshape(len(parts), -1))
 
-    def so_far(self, results: Mapping[str, Sequence[Reference]]) -> Program:
+    def so_far(self, results: Mapping[str, Reference]) -> Program:
         """All packs so far, as a program with these results."""
         assert isinstance(self.constants.operation, Leaf)
         self.constants.operation.constants = self.known_constants
         return Program(list(self.packs), results)
 
-    def program(self, results: Mapping[str, Sequence[Reference]]) -> Program:
+    def program(self, results: Mapping[str, Reference]) -> Program:
         """The program with these results, without what they do not need."""
         return self.so_far(results).without_dead()
 

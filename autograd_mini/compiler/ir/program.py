@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -243,7 +242,7 @@ class Program:
 
     Attributes:
         packs: all packs.
-        results: by name ("value", "gradient", …), references in the order of the numbers they stand for.
+        results: by name ("value", "gradient", …), lanes in the order of the numbers they stand for.
         run: what ran it, in words; empty if nothing did.
         remarks: what else there is to know of that run.
 
@@ -255,7 +254,7 @@ class Program:
     """
 
     packs: Sequence[Pack] = ()
-    results: Mapping[str, Sequence[Reference]] = field(default_factory=dict)
+    results: Mapping[str, Reference] = field(default_factory=dict)
     run: str = ""
     remarks: Sequence[str] = ()
 
@@ -294,7 +293,7 @@ class Program:
 
     def without_dead(self) -> Program:
         """The program with only the packs that results depend on, and all leaves but seeds; packs are numbered anew."""
-        alive = {reference.pack for reference in chain(*self.results.values())}
+        alive = {reference.pack for reference in self.results.values()}
         for pack in reversed(self.packs):
             if pack in alive or pack.role not in ("", "seed"):
                 alive.update((pack, *pack.parents))

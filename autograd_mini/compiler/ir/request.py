@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from autograd_mini.compiler.ir.names import adjoint
-from autograd_mini.compiler.ir.program import Floats, Pack
+from autograd_mini.compiler.ir.names import ENTRIES, adjoint, is_adjoint
+from autograd_mini.compiler.ir.program import Pack
 
 PARAMETERS = (-1,)
 """The slots of the parameters, which a function uses without being given them."""
@@ -71,24 +71,11 @@ class Frame(NamedTuple):
     def per_example(self) -> bool:
         return self.has_batch and not self.reduces
 
+    def is_sum(self, name: str) -> bool:
+        """Whether a result is a sum over the batch, and not one for each example."""
+        is_tallied = name in ("value", ENTRIES) or is_adjoint(name)
+        of_batch = [adjoint(slot) for slot, leaf in enumerate(self.inputs) if leaf.batched]
+        return self.has_batch and self.reduces and is_tallied and name not in of_batch
+
 
 GUARDS = Request(Kind.GUARDS)
-
-
-class Results(NamedTuple):
-    """What was computed, each [lanes, width] and the caller's to keep.
-
-    Attributes:
-        value: the numbers of the result.
-        agreements: how many decisions, from the first on, come out as in the trace; None if there are none.
-        adjoints: derivatives by slot; those missing are 0.
-        entries: other derivatives, in an order of their own: the change of each number of the result along a direction,
-            or the entries of a sparse matrix that can be other than 0.
-        is_plain: whether they are what the program gave: all finite, and nothing tied.
-    """
-
-    value: Floats | None
-    agreements: Floats | None
-    adjoints: dict[int, Floats]
-    entries: Floats | None = None
-    is_plain: bool = True

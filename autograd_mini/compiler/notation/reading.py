@@ -55,7 +55,7 @@ class Reading:
     def __init__(self, program: ir.Program, most: int | None = None) -> None:
         self.plain: Plain = Plain(program)
         self.lines: list[Line] = []
-        self._results = {name: references[0] for name, references in program.results.items() if references}
+        self._results = program.results
         values = [reference.pack for name, reference in self._results.items() if not is_adjoint(name)]
         self._forward = ir.made_of(values)
         self._finals = {ref.pack for name, ref in self._results.items() if is_adjoint(name)} - self._forward

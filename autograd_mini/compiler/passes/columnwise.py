@@ -44,7 +44,7 @@ def divide(
     value has the same bits. If its columns have too many rows, all sums are computed term by term, which compiles
     faster, unless there may be `however_many`.
     """
-    wanted = made_of([each.pack for each in program.results.get("value", program.results.get("outputs", ()))])
+    wanted = made_of([each.pack for name, each in program.results.items() if name.startswith("value")])
     given = {pack for pack in program.packs if isinstance(pack.operation, Leaf)} | {*constants, *given}
     used = {parent for pack in program.packs for parent in pack.parents}
     first, others = ([pack for pack in program.packs if (pack in wanted) is each] for each in (True, False))

@@ -107,16 +107,19 @@ def sizes_of(scalars: Scalars, forms: dict[Any, Numbers]) -> tuple[int, int, int
 
 
 def pack(scalars: Scalars, forms: dict[Any, Numbers], inputs: Sequence[Pack]) -> Program:
-    """The program of the scalars in packs; each result, each guard and what is watched is a reference by itself.
+    """The program of the scalars in packs; its results are outputs, guards and what is watched.
 
     Args:
         inputs: the leaf of each array among the arguments; the last one is that of the parameters.
         forms: what `forms_of` found.
     """
     packed = _Packed(Builder(inputs), inputs, scalars, forms)
-    tied = [] if scalars.tied is None else [scalars.tied]
-    numbers = {"outputs": scalars.outputs, "guards": scalars.guards, TIED: tied}
-    return packed.builder.so_far({name: [packed.reference([each]) for each in numbers[name]] for name in numbers})
+    results = {"outputs": packed.joined(scalars.outputs)}
+    if scalars.guards:
+        results["guards"] = packed.joined(scalars.guards)
+    if scalars.tied is not None:
+        results[TIED] = packed.reference([scalars.tied])
+    return packed.builder.so_far(results)
 
 
 class _Packed:
@@ -136,6 +139,13 @@ class _Packed:
     def reference(self, numbers: list[int]) -> Reference:
         """A reference to scalars that are in one pack."""
         return Reference(self._packs[self._pack_of[numbers[0]]], self._lane_of[numbers])
+
+    def joined(self, numbers: list[int]) -> Reference:
+        """Scalars of any packs."""
+        if not numbers:
+            return Reference(self.builder.constants, numpy.empty(0, dtype=numpy.int64))
+        found = self.builder.gathered([[self.reference([each]) for each in numbers]])
+        return Reference(found.pack, found.index.ravel())
 
     def _add(self, members: Numbers) -> None:
         """Add the pack of these scalars, which have one form."""

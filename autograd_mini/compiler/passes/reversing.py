@@ -39,35 +39,28 @@ def differentiate(base: Program, request: Request, frame: Frame) -> Program:
     builder = Builder()
     found = builder.go_on(base)
     outputs = outputs_of(builder, found["outputs"], frame)
-    results: dict[str, Sequence[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
-    results |= decisions_of(builder, found, request)
+    results = {} if request.kind == Kind.GUARDS else {"value": outputs}
+    results |= decisions_of(found, request)
     if request.kind not in (Kind.GUARDS, Kind.VALUE):
         found_ = _derivatives(builder, outputs, request.kind, [frame.inputs[slot] for slot in request.wrt], frame)
         names = [ENTRIES] if request.kind == Kind.TANGENT else [name for _, name in request.names]
-        results.update((name, [lanes_of(each)]) for name, each in zip(names, found_) if each is not None)
+        results |= {name: lanes_of(each) for name, each in zip(names, found_) if each is not None}
     return builder.program(results)
 
 
-def decisions_of(
-    builder: Builder, found: Mapping[str, Sequence[Reference]], request: Request
-) -> dict[str, Sequence[Reference]]:
-    """The guards as one result, and the result that is watched, if there is one."""
-    guards = builder.gathered([[guard] for guard in found["guards"]]) if found["guards"] else None
-    results = {} if guards is None else {"guards": [Reference(guards.pack, guards.index.ravel())]}
-    return results | ({TIED: found[TIED]} if found[TIED] and request.kind != Kind.GUARDS else {})
+def decisions_of(found: Mapping[str, Reference], request: Request) -> dict[str, Reference]:
+    """The guards, and the result that is watched, if there is one."""
+    names = ["guards"] if request.kind == Kind.GUARDS else ["guards", TIED]
+    return {name: found[name] for name in names if name in found}
 
 
-def outputs_of(builder: Builder, found: Sequence[Reference], frame: Frame) -> Reference:
+def outputs_of(builder: Builder, outputs: Reference, frame: Frame) -> Reference:
     """All results in order, summed over the batch if it is reduced."""
-    outputs = builder.gathered([[output] for output in found]) if found else None
-    if outputs is None:
-        outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
-    flat = Reference(outputs.pack, outputs.index.ravel())
     if not (frame.reduces and frame.has_batch):
-        return flat
-    lanes = numpy.arange(flat.index.size)
+        return outputs
+    lanes = numpy.arange(outputs.index.size)
     # A result that does not depend on the example still counts once for each of them.
-    each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
+    each = builder.sum(lanes.size, True, [Segment(outputs.pack, None, [elementwise(lanes, outputs.index, None)])])
     return lanes_of(builder.sum(lanes.size, False, [whole(each)]))
 
 

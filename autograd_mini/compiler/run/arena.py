@@ -108,8 +108,7 @@ class ArenaExecutor:
         if self.size >= 2 ** (SECOND - 1):
             raise NotImplementedError("places of so many numbers")
         self.results: dict[str, Index] = {
-            name: numpy.concatenate([self._at(each.pack, each.index) for each in references])
-            for name, references in program.results.items()
+            name: self._at(each.pack, each.index) for name, each in program.results.items()
         }
         self._memory = threading.local()
 
@@ -119,10 +118,10 @@ class ArenaExecutor:
             first = self.first[pack]
             ready.numbers[first : first + pack.lanes] = leaves[pack][:, 0]
         self._drive(*ready.called, 1, 0, 1, 0, 0)
-        rows = {name: [ready.numbers[places][:, None]] for name, places in self.results.items()}
+        rows = {name: ready.numbers[places][:, None] for name, places in self.results.items()}
         self._memory.ready = ready
         with numpy.errstate(all="ignore"):
-            return Results(rows, sums_are_finite(array for name in rows if is_checked(name) for array in rows[name]))
+            return Results(rows, sums_are_finite(rows[name] for name in rows if is_checked(name)))
 
     def ready(self) -> Ready:
         """The program in a new memory."""
@@ -179,7 +178,7 @@ class ArenaExecutor:
 
     def _keep(self, program: Program, items: Sequence[Item]) -> None:
         """Make room for the packs that others read, or that are results."""
-        needed = {reference.pack for references in program.results.values() for reference in references}
+        needed = {reference.pack for reference in program.results.values()}
         for item in items:
             needed.update(item.reads())
         for item in items:

@@ -64,7 +64,7 @@ class Runner:
         fresh: places of results that kernels write to memory made for the call.
         own: places of results in memory that is made anew in each call.
         checked: places of derivatives that kernels themselves check to be finite.
-        results: for each name, places of arrays and which of their rows to take.
+        results: for each name the place of an array, and which of its rows to take.
         tiles: how steps go tile by tile, of `tile` columns each; None if they cannot.
     """
 
@@ -80,7 +80,7 @@ class Runner:
     fresh: list[int] = field(default_factory=list)
     own: set[int] = field(default_factory=set)
     checked: set[int] = field(default_factory=set)
-    results: dict[str, list[tuple[int, Gather]]] = field(default_factory=dict)
+    results: dict[str, tuple[int, Gather]] = field(default_factory=dict)
     tiles: Tiles | None = None
     tile: int = 0
     _memory: threading.local = field(default_factory=threading.local)
@@ -108,27 +108,26 @@ class Runner:
                 for step, state in zip(self.steps, frame.states):
                     step.run(values, state)
                 is_finite = self._is_finite(frame)
-            results: dict[str, list[Floats]] = {name: [] for name in self.results}
-            unchecked: list[Floats] = []
-            for name, number, gather, is_unchecked in self._taken:
-                array = values[number] if gather is None else numpy.array(gather(values[number]))
-                results[name].append(array)
-                if is_unchecked:
-                    unchecked.append(array)
-            return Results(results, is_finite and sums_are_finite(unchecked))
+            results: dict[str, Floats] = {}
+            for name, number, gather in self._taken:
+                results[name] = values[number] if gather is None else numpy.array(gather(values[number]))
+            return Results(results, is_finite and sums_are_finite(results[name] for name in self._unchecked))
 
     @cached_property
-    def _taken(self) -> list[tuple[str, int, Gather | None, bool]]:
-        """For each result: its name, its array's place, the rows to copy or None if the caller may have the array
-        itself, and whether NumPy has to check that it is finite."""
+    def _taken(self) -> list[tuple[str, int, Gather | None]]:
+        """For each result: its name, its array's place, and the rows to copy or None if the caller may have the array
+        itself."""
         own, found = {*self.own}, []
-        for name, references in self.results.items():
-            for number, gather in references:
-                is_given = number in own and gather.is_whole(self.lanes[number])
-                own.discard(number)
-                is_unchecked = is_checked(name) and number not in self.checked
-                found.append((name, number, None if is_given else gather, is_unchecked))
+        for name, (number, gather) in self.results.items():
+            is_given = number in own and gather.is_whole(self.lanes[number])
+            own.discard(number)
+            found.append((name, number, None if is_given else gather))
         return found
+
+    @cached_property
+    def _unchecked(self) -> list[str]:
+        """The results of which NumPy has to see that they are finite."""
+        return [name for name, (place, _) in self.results.items() if is_checked(name) and place not in self.checked]
 
     @property
     def kernels(self) -> list[KernelStep]:
@@ -226,17 +225,16 @@ class MachineExecutor(Runner):
             for pack, number in place.items()
             if isinstance(pack.operation, Leaf) and pack not in self.numbers
         }
-        results = [(name, each) for name, references in program.results.items() for each in references]
-        self.needed: set[Pack] = {reference.pack for _, reference in results}
-        self.of_value: set[Pack] = made_of([reference.pack for name, reference in results if name == "value"])
-        adjoints = {reference.pack for name, reference in results if is_checked(name)}
+        results = program.results
+        self.needed: set[Pack] = {reference.pack for reference in results.values()}
+        self.of_value: set[Pack] = made_of([results["value"].pack] if "value" in results else [])
+        adjoints = {reference.pack for name, reference in results.items() if is_checked(name)}
         self.adjoints: set[Pack] = adjoints & self.varying
         self._gathered: dict[tuple[Pack, bytes, tuple[int, ...]], int] = {}
         for part in divided.parts:
             self.steps.append(self._kernel(part.packs) if part.kind is Work.KERNEL else step_of(self, part))
-        self.results: dict[str, list[tuple[int, Gather]]] = {
-            name: [(place[reference.pack], Gather(reference.index)) for reference in references]
-            for name, references in program.results.items()
+        self.results: dict[str, tuple[int, Gather]] = {
+            name: (place[each.pack], Gather(each.index)) for name, each in results.items()
         }
         if any(isinstance(step, ProductStep) for step in self.steps):
             phases = phases_of(divided)
@@ -250,7 +248,7 @@ class MachineExecutor(Runner):
         columns = self.varying | sums
         before = [index for index, pack in enumerate(firsts) if pack not in columns and pack not in after]
         same = [pack for index in before for pack in self.steps[index].packs]
-        results = {number for references in self.results.values() for number, _ in references}
+        results = {number for number, _ in self.results.values()}
         return Tiles(
             before,
             [index for index, pack in enumerate(firsts) if pack in columns],

@@ -5,17 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
-from autograd_mini.compiler.ir.program import Floats, Loop, Pack, Program, Sum, lanes_of
+from autograd_mini.compiler.ir.program import Floats, Pack, Program, Reference, Sum, lanes_of
 from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory, numpy_executor
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.gather import Gather
-from autograd_mini.compiler.run.numpy_executor import Values, is_placing, loop_step
+from autograd_mini.compiler.run.numpy_executor import Values, is_placing
 from autograd_mini.compiler.run.scheduling import Part, Work
 
 if TYPE_CHECKING:
@@ -56,24 +55,23 @@ class ArenaStep:
         known = dict.fromkeys([*run, *(parent for pack in run for parent in pack.parents)]).keys()
         constants = {pack: executor.numbers[pack] for pack in known if pack in executor.numbers}
         given = [pack for pack in [*known][len(run) :] if pack not in constants]
-        wanted = executor.wanted(run)
-        first = [pack for pack in wanted if pack in executor.of_value]  # divided alike in all programs
-        gives = {"value": first, "rest": [pack for pack in wanted if pack not in executor.of_value]}
-        program = Program([*given, *run], {name: [*map(lanes_of, packs)] for name, packs in gives.items() if packs})
+        self.gives: dict[str, int] = {}
+        results: dict[str, Reference] = {}
+        for pack in executor.wanted(run):
+            place, kind = executor.place[pack], "value" if pack in executor.of_value else ""
+            name = f"{kind} {place}"  # what the value is made of is divided alike in all programs
+            self.gives[name], results[name] = place, lanes_of(pack)
+        program = Program([*given, *run], results)
         self.arena: ArenaExecutor = ArenaExecutor(program, executor.cache, given, constants)
         self.takes: list[tuple[Pack, int]] = [(pack, executor.place[pack]) for pack in given]
-        self.gives: list[tuple[str, int, slice]] = []
-        for name, packs in gives.items():
-            ends = accumulate((pack.lanes for pack in packs), initial=0)
-            self.gives += [(name, executor.place[pack], slice(*each)) for pack, each in zip(packs, pairwise(ends))]
 
     def prepare(self, values: Values, n: int) -> None:
         pass
 
     def run(self, values: Values, state: None) -> None:
         rows = self.arena({pack: values[place] for pack, place in self.takes}, 1).rows
-        for name, place, part in self.gives:
-            values[place] = rows[name][0][part]
+        for name, place in self.gives.items():
+            values[place] = rows[name]
 
 
 class NumpyStep:
@@ -85,11 +83,8 @@ class NumpyStep:
         self.packs: list[Pack] = [pack]
         self.number: int = executor.place[pack]
         executor.own.update({self.number} if is_placing(pack) else ())
-        operation = pack.operation
-        self.compute: Callable[[Values, int], Floats] = (
-            loop_step(operation, executor.place, in_machine_code=True)
-            if isinstance(operation, Loop)
-            else numpy_executor.step_of(pack, executor.place)
+        self.compute: Callable[[Values, int], Floats] = numpy_executor.step_of(
+            pack, executor.place, in_machine_code=True
         )
 
     def prepare(self, values: Values, n: int) -> int:

@@ -28,11 +28,11 @@ class Results(NamedTuple):
     """What a program computed.
 
     Attributes:
-        rows: the results by name, each [lanes, width] and the caller's to keep.
+        rows: the results by name, each [lanes, width] and the caller's to keep; derivatives that are missing are 0.
         is_finite: whether all derivatives among them are finite.
     """
 
-    rows: dict[str, list[ir.Floats]]
+    rows: dict[str, ir.Floats]
     is_finite: bool
 
 
@@ -49,7 +49,7 @@ class NumpyExecutor:
         self.seeds: list[ir.Pack] = program.leaves("seed")
         place = {pack: number for number, pack in enumerate(program.packs)}
         last_use = {parent: pack for pack in program.packs for parent in pack.parents}
-        kept = {reference.pack for references in program.results.values() for reference in references}
+        kept = {reference.pack for reference in program.results.values()}
         self.steps: list[tuple[int, Step, list[int]]] = []
         self.leaves: dict[ir.Pack, int] = {}
         for pack in program.packs:
@@ -59,9 +59,8 @@ class NumpyExecutor:
                 over = [place[parent] for parent in set(pack.parents) if last_use[parent] is pack]
                 free = [number for number in over if program.packs[number] not in kept]
                 self.steps.append((place[pack], step_of(pack, place, in_machine_code=in_machine_code), free))
-        self.results: dict[str, list[tuple[int, Gather]]] = {
-            name: [(place[reference.pack], Gather(reference.index)) for reference in references]
-            for name, references in program.results.items()
+        self.results: dict[str, tuple[int, Gather]] = {
+            name: (place[each.pack], Gather(each.index)) for name, each in program.results.items()
         }
 
     def __call__(self, leaves: Mapping[ir.Pack, ir.Floats], n_examples: int) -> Results:
@@ -75,11 +74,8 @@ class NumpyExecutor:
                 values[number] = step(values, n_examples)
                 for dead in free:
                     values[dead] = None
-            rows = {
-                name: [_own(gather(values[number]), held) for number, gather in references]
-                for name, references in self.results.items()
-            }
-            return Results(rows, sums_are_finite(array for name in rows if is_checked(name) for array in rows[name]))
+            rows = {name: _own(gather(values[number]), held) for name, (number, gather) in self.results.items()}
+            return Results(rows, sums_are_finite(rows[name] for name in rows if is_checked(name)))
 
 
 def _own(array: ir.Floats, held: set[int]) -> ir.Floats:

@@ -53,7 +53,7 @@ class ScalarExecutor(Runner):
             place = len(self.lanes)
             self.lanes.append(len(result.numbers))
             self.own.add(place)
-            self.results[name] = [(place, Gather(numpy.arange(len(result.numbers))))]
+            self.results[name] = place, Gather(numpy.arange(len(result.numbers)))
             own = [own_scalar(scalars, number, taken) for number in result.numbers]
             if result.is_summed:
                 summed.append((place, slice(len(sums), len(sums) + len(own))))

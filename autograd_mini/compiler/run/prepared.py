@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import numpy
@@ -96,7 +95,7 @@ def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None
     for place in [each for each in (*executor.leaves.values(), *executor.constants) if each not in moving]:
         first[place], end = end, end + lanes[place]
     known = {*executor.fresh, *summed, *(first if most == 1 else ())}
-    if not all(gather.absent is None and place in known for place, gather in chain(*executor.results.values())):
+    if not all(gather.absent is None and place in known for place, gather in executor.results.values()):
         return None
     numbers = memory.copied(numpy.zeros(end))
     values: Values = [None] * len(lanes)
@@ -114,10 +113,11 @@ def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None
     at |= {place: (base + 8 * start, 1) for place, start in first.items()}
     at |= {place: (state.totals_at + 8 * part.start, 1) for place, part in summed.items()}
 
-    def places(references: Sequence[tuple[int, Gather]]) -> Index:
+    def places(place: int, gather: Gather) -> Index:
         """The places of a result's numbers, or of the first number of each row, counted from the first of `numbers`."""
-        rows = [(*at[place], numpy.arange(lanes[place])[gather.rows]) for place, gather in references]
-        return numpy.concatenate([(start - base) // 8 + stride * row for start, stride, row in rows])
+        start, stride = at[place]
+        found: Index = (start - base) // 8 + stride * numpy.arange(lanes[place])[gather.rows]
+        return found
 
     arrays = [*state.moving, *(moving.keys() - state.moving)]
     width: int = state.sums.shape[2]
@@ -139,9 +139,9 @@ def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None
     return Prepared(
         numbers,
         {pack: 2 * arrays.index(place) if place in moving else first[place] for pack, place in leaves},
-        {name: places(references) for name, references in executor.results.items()},
+        {name: places(*each) for name, each in executor.results.items()},
         words,
         [values, state, blocks, bodies, starts, held_arrays, held_taking, held_inputs],
         {pack: (at[place][0], 8 * at[place][1]) for place, pack in moving.items()},
-        frozenset([name for name, ((place, _), *_) in executor.results.items() if most > 1 and place not in summed]),
+        frozenset([name for name, (place, _) in executor.results.items() if most > 1 and place not in summed]),
     )

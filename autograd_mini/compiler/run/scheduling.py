@@ -79,8 +79,8 @@ def constants_of(program: Program) -> dict[Pack, Floats]:
         if is_known:
             known.add(pack)
     packs = [pack for pack in program.packs if pack in known]
-    rows = NumpyExecutor(Program(packs, {"all": [lanes_of(pack) for pack in packs]}))({}, 1).rows["all"]
-    return {pack: copied(numbers[:, 0]) for pack, numbers in zip(packs, rows)}
+    rows = NumpyExecutor(Program(packs, {str(place): lanes_of(pack) for place, pack in enumerate(packs)}))({}, 1).rows
+    return {pack: copied(numbers[:, 0]) for pack, numbers in zip(packs, rows.values())}
 
 
 def _parts(program: Program, varying: frozenset[Pack], over: set[Pack], done: set[Pack]) -> Iterator[Part]:

@@ -16,7 +16,6 @@ from autograd_mini.compiler.code.emit_products import add_up
 from autograd_mini.compiler.code.engine import DRIVE, POINT, addresses
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.sum_tables import bits
-from autograd_mini.compiler.ir.names import TIED
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.entry import COUNTS, WORDS, text
@@ -116,13 +115,11 @@ class Entry:
     held: list[Any] = field(repr=False)
 
 
-def entry_of(
-    executor: Any, layout: Layout, names: Sequence[str], n_guards: int, most: int = 1, *, is_mean: bool = False
-) -> Entry | None:
-    """The frame of a program that machine code can run alone, in one memory; None for any other.
+def entry_of(executor: Any, layout: Layout, n_guards: int, most: int, *, is_mean: bool) -> Entry | None:
+    """The frame of a program that machine code can run alone, in one memory; None for any other. Results that the
+    program does not have are 0.
 
     Args:
-        names: the names of the results; those that the program does not have are 0.
         n_guards: how many decisions there are.
         most: how many columns there may be; 1 if there is no batch.
         is_mean: whether results are divided by the number of columns.
@@ -132,7 +129,7 @@ def entry_of(
     prepared = prepared_for(executor, most)
     if prepared is None or (n_guards and "guards" not in prepared.lanes):
         return None
-    lanes = {name: prepared.lanes[name] for name in [*names, TIED, "guards"] if name in prepared.lanes}
+    lanes = prepared.lanes
     checked = _checked(prepared, [name for name in lanes if name != "guards"])
     picks = numpy.array([lanes[name][lane] if name in lanes else 0 for name, lane in layout.picks], numpy.int64)
     block, array = MAKE.index("block"), MAKE.index("array")

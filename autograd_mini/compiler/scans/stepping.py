@@ -216,7 +216,7 @@ class PackedStep:
             for leaf, (array, first, pace) in zip(self.leaves, (*rows[:n_inputs], fixed)):
                 width = columns if leaf.batched else 1
                 given[leaf] = array[first + step * pace :][: leaf.lanes].reshape(leaf.lanes, width)
-            (found,) = self._executor(given, columns).rows["value"]
+            found = self._executor(given, columns).rows["value"]
             start = 0
             for size, (array, first, pace) in zip(self._sizes, rows[n_inputs:]):
                 array[first + step * pace :][:size] = found[start : start + size]

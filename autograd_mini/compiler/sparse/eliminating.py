@@ -146,7 +146,7 @@ def sparse_program(base: ir.Program, request: Request, frame: Frame, most: float
     graph = _Graph(builder, roots, wrt, frame.per_example, is_symmetric=is_hessian)
     graph.eliminate(min(most, MOST_PRODUCTS))
     rows, columns, lanes = graph.nonzeros()
-    results = ({} if lanes is None else {ENTRIES: [lanes]}) | decisions_of(builder, found, request)
+    results = ({} if lanes is None else {ENTRIES: lanes}) | decisions_of(found, request)
     shape = starts[-1] if is_hessian else outputs.index.size, starts[-1]
     return SparseProgram(shape, rows, columns, builder.program(results))
 

@@ -40,8 +40,8 @@ _equal, _not_equal, _mul = TABLE.auxiliary["equal"], TABLE.auxiliary["not_equal"
 def careful(program: Program) -> tuple[Program, Program]:
     """Two programs: one for the derivatives of a program, one for which examples are doubtful."""
     builder = _Careful()
-    results = {name: references for name, references in builder.go_on(program).items() if is_adjoint(name)}
-    return builder.program(results), builder.program({DOUBTFUL: [builder.doubtful()]})
+    results = {name: lanes for name, lanes in builder.go_on(program).items() if is_adjoint(name)}
+    return builder.program(results), builder.program({DOUBTFUL: builder.doubtful()})
 
 
 class _Careful(Builder):

@@ -52,14 +52,8 @@ class Columns:
     def shares_variables(self) -> bool:
         """Whether examples whose sum is wanted have variables in common: then one example may settle what is tied in
         another."""
-        leaves = [self.plan.leaf(slot) for slot in (*self.request.wrt, -1)]
+        leaves = [self.plan.inputs[slot] for slot in (*self.request.wrt, -1)]
         return self.sums and any(leaf.lanes for leaf in leaves if not leaf.batched)
-
-    def is_sum(self, name: str) -> bool:
-        """Whether a result is a sum over the columns, and not one for each."""
-        return self.sums and (
-            name == "value" or (is_adjoint(name) and not self.plan.leaf(int(name.split()[1])).batched)
-        )
 
     def is_concerned(self, name: str) -> bool:
         """Whether ties may affect a result: a derivative, or the value if the function itself takes derivatives."""
@@ -84,8 +78,3 @@ class Columns:
     def run(self, executor: Executor) -> Results:
         """Run a program on these columns."""
         return executor(self.numbers(executor.seeds), self.n)
-
-
-def rows_of(results: Results) -> dict[str, Floats]:
-    """The results by name."""
-    return {name: rows for name, (rows,) in results.rows.items()}

@@ -30,7 +30,7 @@ def in_eager_mode(asked: Columns, columns: Index) -> dict[str, Floats]:
             graph = _Graph(asked, rows)
         for name, numbers in graph.results(rows[0]).items():
             found[name].append(numbers)
-    widths = {name: 1 if is_joint and asked.is_sum(name) else len(columns) for name in found}
+    widths = {name: 1 if is_joint and asked.plan.frame.is_sum(name) else len(columns) for name in found}
     return {name: numpy.array(each, dtype=float).reshape(widths[name], -1).T for name, each in found.items()}
 
 
@@ -48,7 +48,7 @@ class _Graph:
         with unheard():
             for number, row in enumerate(rows):
                 for slot, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
-                    pack = plan.leaf(slot)
+                    pack = plan.inputs[slot]
                     if not pack.batched and number:
                         continue
                     numbers = asked.leaves[pack][:, row if pack.batched else 0].tolist()

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy
 
 from autograd_mini.compiler.ir.program import Floats, Index
-from autograd_mini.compiler.ir.request import Kind, Results
+from autograd_mini.compiler.ir.request import Kind
+from autograd_mini.compiler.run.numpy_executor import Results
 from autograd_mini.compiler.ties.columns import Columns, Mask
 
 Run = Callable[[Columns], Results]
@@ -43,7 +44,7 @@ def _changes(asked: Columns, entries: Floats, hard: Mask, run: Run) -> Floats:
 
     def of_row(columns: Columns, row: int) -> list[Floats]:
         """The gradient times the directions, summed over the variables of each array."""
-        found = run(replace(columns, request=request, seeds=[unit[:, row : row + 1]])).adjoints
+        found = run(replace(columns, request=request, seeds=[unit[:, row : row + 1]])).rows
         return _along(columns, found, columns.seeds)
 
     if asked.sums:
@@ -54,16 +55,16 @@ def _changes(asked: Columns, entries: Floats, hard: Mask, run: Run) -> Floats:
         for row in range(m):
             entries[row, hard] = sum(of_row(some, row))
     else:  # columns are directions, and all rows of the Jacobian are the columns of one run
-        adjoints = run(replace(asked, request=request, seeds=[unit], n=m)).adjoints
+        adjoints = run(replace(asked, request=request, seeds=[unit], n=m)).rows
         for place in numpy.flatnonzero(hard):
             entries[:, place] = sum(_along(asked, adjoints, [seed[:, place : place + 1] for seed in asked.seeds]))
     return entries
 
 
-def _along(asked: Columns, slopes: dict[int, Floats], directions: Sequence[Floats]) -> list[Floats]:
+def _along(asked: Columns, slopes: dict[str, Floats], directions: Sequence[Floats]) -> list[Floats]:
     """Gradients times directions, summed over the variables of each array; what does not move carries nothing, even
     where it meets inf."""
-    given = [(slopes[slot], each) for slot, each in zip(asked.request.wrt, directions) if slot in slopes]
+    given = [(slopes[name], each) for name, each in zip(asked.names, directions) if name in slopes]
     return [numpy.where(each == 0.0, 0.0, slope * each).sum(axis=0) for slope, each in given]
 
 
@@ -94,10 +95,10 @@ def _rows(asked: Columns, rows: Index, run: Run) -> Floats:
     m, _ = asked.plan.sparse(asked.request).shape
     unit = numpy.zeros((m, rows.size))
     unit[rows, numpy.arange(rows.size)] = 1.0
-    lanes = [asked.plan.leaf(slot).lanes for slot in asked.request.wrt]
+    lanes = [asked.plan.inputs[slot].lanes for slot in asked.request.wrt]
     seeds = [unit] if kind == Kind.JACOBIAN else numpy.split(unit, numpy.cumsum(lanes)[:-1])
     n = asked.n if asked.plan.has_batch else rows.size
-    adjoints = run(replace(asked, request=asked.request._replace(kind=kind), seeds=seeds, n=n)).adjoints
+    adjoints = run(replace(asked, request=asked.request._replace(kind=kind), seeds=seeds, n=n)).rows
     width = 1 if asked.sums else n
-    found = [adjoints.get(slot, numpy.zeros((size, 1))) for slot, size in zip(asked.request.wrt, lanes)]
+    found = [adjoints.get(name, numpy.zeros((size, 1))) for name, size in zip(asked.names, lanes)]
     return numpy.concatenate([numpy.broadcast_to(each, (len(each), width)) for each in found])

@@ -14,11 +14,11 @@ import numpy
 
 from autograd_mini.compiler.ir.names import ENTRIES, TIED, is_adjoint
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
-from autograd_mini.compiler.ir.request import Kind, Request, Results
-from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.ir.request import Kind, Request
+from autograd_mini.compiler.run.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.scans.transforming import n_operations
 from autograd_mini.compiler.ties.careful import DOUBTFUL
-from autograd_mini.compiler.ties.columns import Columns, Mask, rows_of
+from autograd_mini.compiler.ties.columns import Columns, Mask
 from autograd_mini.compiler.ties.fallback import in_eager_mode
 from autograd_mini.compiler.ties.row_by_row import row_by_row
 from autograd_mini.limits import TOLERANCE
@@ -45,24 +45,23 @@ def run(
     *,
     settles: bool = True,
 ) -> Results:
-    """The results of the program for a request; arguments as for `Columns`.
+    """The results of the program for a request, whether they are what it gave: all finite, and nothing tied; arguments
+    as for `Columns`.
 
     Args:
         settles: whether to settle what the program leaves open.
     """
     asked = Columns(plan, request, leaves, seeds, n)
-    results = asked.run(plan.executor(request))
-    found = rows_of(results)
+    found, is_finite = asked.run(plan.executor(request))
     tied = found.pop(TIED, None)
-    if settles and not results.is_finite:
+    if settles and not is_finite:
         if ENTRIES in found:
             found[ENTRIES] = row_by_row(
                 asked, found[ENTRIES], tied, lambda some: run(plan, some.request, some.leaves, some.seeds, some.n)
             )
         elif not (request.kind == Kind.TANGENT or request.kind.is_sparse):
             found = _Settling(asked, found).settled(tied)
-    adjoints = {slot: found[name] for slot, name in request.names if name in found}
-    return Results(found.get("value"), found.get("guards"), adjoints, found.get(ENTRIES), results.is_finite)
+    return Results(found, is_finite)
 
 
 class _Settling:
@@ -81,9 +80,9 @@ class _Settling:
         self.each = {
             name: numpy.repeat(found[name], asked.n // found[name].shape[1], axis=1)
             for name in concerned
-            if not asked.is_sum(name)
+            if not asked.plan.frame.is_sum(name)
         }
-        self.sums = {name: found[name] for name in concerned if asked.is_sum(name)}
+        self.sums = {name: found[name] for name in concerned if asked.plan.frame.is_sum(name)}
         self.hard: Mask = numpy.zeros(asked.n, dtype=bool)
 
     def settled(self, tied: Floats | None) -> dict[str, Floats]:
@@ -129,10 +128,11 @@ class _Settling:
         derivatives by the rules stand."""
         plan, cleared = self.asked.plan, numpy.zeros(self.asked.n, dtype=bool)
         is_first = self.asked.request.kind in FIRST
-        executor = plan.differing(self.asked.request.wrt) if self.hard.any() and is_first else None
+        request = self.asked.request._replace(kind=Kind.GUARDS)
+        executor = plan.along(request, 1.0) if self.hard.any() and is_first else None
         if executor is not None:
             some = self.asked.some(self.hard)
-            (decisions,) = executor(some.leaves, some.n if plan.has_batch else 1).rows["guards"]
+            decisions = executor(some.leaves, some.n if plan.has_batch else 1).rows["guards"]
             cleared[self.hard] = decisions[0] == 0.0
         return cleared
 
@@ -140,7 +140,7 @@ class _Settling:
         """Leave the hard columns out of the sums."""
         if self.sums and self.hard.any():
             executor = self.asked.plan.executor(self.asked.request)
-            rows = rows_of(self.asked.some(~self.hard).run(executor))
+            rows = self.asked.some(~self.hard).run(executor).rows
             self.sums = {name: rows[name] for name in self.sums}
 
     def _broken(self) -> Mask:
@@ -186,8 +186,8 @@ class _Settling:
         at_a_time = max(1, MOST_NUMBERS // max(1, most_lanes))
         for start in range(0, max(1, places.size), at_a_time):
             some = self.asked.some(places[start : start + at_a_time])
-            for name, rows in rows_of(some.run(executor)).items():
-                if self.asked.is_sum(name):
+            for name, rows in some.run(executor).rows.items():
+                if self.asked.plan.frame.is_sum(name):
                     found[name] = found[name] + rows if start else rows
                 else:
                     rows = numpy.broadcast_to(rows, (len(rows), some.n))
@@ -216,13 +216,13 @@ def _from_both_sides(asked: Columns) -> tuple[dict[str, Floats], Mask] | None:
     for which columns this settles them; for all at once, if they share variables. None if it is not known what the
     function is a little way off."""
     plan, names = asked.plan, asked.names
-    if -1 not in asked.request.wrt and plan.leaf(-1).lanes:  # limits are chosen for all variables together
+    if -1 not in asked.request.wrt and plan.inputs[-1].lanes:  # limits are chosen for all variables together
         asked = replace(asked, request=asked.request._replace(wrt=(*asked.request.wrt, -1)))
     above, below = (plan.along(asked.request, sign) for sign in (1.0, -1.0))
     if above is None or below is None:
         return None
     executors = [above, below, plan.executor(asked.request)]
-    runs = [rows_of(asked.run(executor)) for executor in executors]
+    runs = [asked.run(executor).rows for executor in executors]
     derivatives = [_derivatives(asked, found) for found in runs]
     first, last, by_rules = (
         numpy.concatenate([rows.reshape(-1, 1) if asked.shares_variables else rows for rows in found.values()])
@@ -241,7 +241,7 @@ def _from_both_sides(asked: Columns) -> tuple[dict[str, Floats], Mask] | None:
 
 def _are_approached(asked: Columns) -> Mask:
     """For which columns all variables are finite; for all at once, if they share variables."""
-    leaves = [asked.leaves[asked.plan.leaf(slot)] for slot in asked.request.wrt]
+    leaves = [asked.leaves[asked.plan.inputs[slot]] for slot in asked.request.wrt]
     found: Mask = numpy.ones(asked.n, dtype=bool)
     for rows in leaves:
         found &= numpy.isfinite(rows).all(axis=0)
@@ -251,6 +251,7 @@ def _are_approached(asked: Columns) -> Mask:
 def _derivatives(asked: Columns, found: Mapping[str, Floats]) -> dict[str, Floats]:
     """The derivatives that a run found; 0 for variables on which nothing depends."""
     shapes = {
-        name: (asked.plan.leaf(slot).lanes, 1 if asked.is_sum(name) else asked.n) for slot, name in asked.request.names
+        name: (asked.plan.inputs[slot].lanes, 1 if asked.plan.frame.is_sum(name) else asked.n)
+        for slot, name in asked.request.names
     }
     return {name: numpy.broadcast_to(found.get(name, 0.0), shape) for name, shape in shapes.items()}

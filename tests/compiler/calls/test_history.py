@@ -155,7 +155,7 @@ def test_a_builder_goes_on_from_copies():
     for pack in plan.source.packed.packs:  # the same again is not made anew
         operation = pack.operation
         if isinstance(operation, Vector):
-            arg = found["outputs"][0]
+            arg = found["outputs"]
             first, second = builder.vector(operation.function, arg), builder.vector(operation.function, arg)
             assert first.pack is second.pack
     builder.constant(numpy.array([17.5, 18.5]))

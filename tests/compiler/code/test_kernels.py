@@ -212,10 +212,10 @@ def sums_over_batch(draw):
 @given(sums_over_batch())
 def test_sums_over_the_batch(drawn):
     sources, pack, n = drawn
-    program = verified(Program([*sources, pack], {"all": [lanes_of(pack)]}))
+    program = verified(Program([*sources, pack], {"all": lanes_of(pack)}))
     given = {source: random.normal(size=(source.lanes, n)) for source in sources}
-    (found,) = MachineExecutor(schedule(program))(given, n).rows["all"]
-    (expected,) = NumpyExecutor(program)(given, n).rows["all"]
+    found = MachineExecutor(schedule(program))(given, n).rows["all"]
+    expected = NumpyExecutor(program)(given, n).rows["all"]
     numpy.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 

@@ -121,13 +121,13 @@ def test_sums_of_the_same_factors(drawn, width, registers, n, data):
     random = numpy.random.default_rng(n)
     w, x = random.normal(size=(WEIGHTS, 1)), random.normal(size=(INPUTS, n))
     with fenced(Margined):
-        (got,) = found(dict(zip(arrays.values(), (w, x))), n).rows["value"]
+        got = found(dict(zip(arrays.values(), (w, x))), n).rows["value"]
     values, sizes = exact(scalars, (w, x), n)
     for row, number in zip(got, sums):
         assert (numpy.abs(row - values[number]) <= 1e-14 * (1.0 + sizes[number])).all()
     if n:
         places = data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=40))
-        (again,) = found(dict(zip(arrays.values(), (w, x[:, places]))), len(places)).rows["value"]
+        again = found(dict(zip(arrays.values(), (w, x[:, places]))), len(places)).rows["value"]
         assert again.tobytes() == got[:, places].tobytes()
 
 
@@ -155,7 +155,7 @@ def test_sums_over_the_batch(data, width, registers, n):
     random = numpy.random.default_rng(n)
     w, x = random.normal(size=(WEIGHTS, 1)), random.normal(size=(INPUTS, n))
     with fenced(Margined):
-        (got,) = found(dict(zip(arrays.values(), (w, x))), n).rows["value"]
+        got = found(dict(zip(arrays.values(), (w, x))), n).rows["value"]
         values, _ = exact(scalars, (w, x), n)
         for total, number in zip(got[:, 0], numbers):
             assert abs(total - values[number].sum()) <= 1e-13 * (1.0 + numpy.abs(values[number]).sum())

@@ -129,7 +129,7 @@ def check_names(program):
         assert known.issuperset(line.uses), line
         assert line.sign == "=" or known.issuperset(line.names)
         known.update(line.names)
-    given = {reference.pack for name, (reference,) in program.results.items() if name.startswith("adjoint")}
+    given = {reference.pack for name, reference in program.results.items() if name.startswith("adjoint")}
     assert all(any(line.is_backward for line in reading.lines) for pack in given if pack.lanes)
     assert str(program).count("\n") >= min(len(reading.lines), 200)
 

@@ -53,13 +53,13 @@ def programs(draw):
 @given(programs())
 def test_terms(drawn):
     sources, pack = drawn
-    program = verified(Program([*sources, pack], {"all": [lanes_of(pack)]}))
+    program = verified(Program([*sources, pack], {"all": lanes_of(pack)}))
     numbers = [random.normal(size=(LANES, 3))[:, 1:2] for _ in sources]  # not contiguous
-    (expected,) = NumpyExecutor(program)(dict(zip(sources, numbers)), 1).rows["all"]
+    expected = NumpyExecutor(program)(dict(zip(sources, numbers)), 1).rows["all"]
     with fenced(Margined) as fences:
         executor = ArenaExecutor(program)
         for _ in range(2):
-            (found,) = executor(dict(zip(sources, numbers)), 1).rows["all"]
+            found = executor(dict(zip(sources, numbers)), 1).rows["all"]
             fences.check()
             numpy.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
 
@@ -90,10 +90,10 @@ def test_a_sum_over_the_batch_of_what_is_the_same_for_all():
     same = Pack(2, True, Sum([Segment(given, None, [Block(*[numpy.arange(2).reshape(2, 1, 1)] * 2, None)])]))
     block = Block(*[numpy.zeros((1, 1, 1), dtype=int)] * 2, None)
     total = Pack(1, False, Sum([Segment(same, None, [block]), Segment(other, None, [block])]))
-    program = verified(Program([given, other, same, total], {"all": [lanes_of(total)]}))
-    (found,) = MachineExecutor(schedule(program))(
-        {given: numpy.array([[3.0], [1.0]]), other: numpy.ones((1, 9))}, 9
-    ).rows["all"]
+    program = verified(Program([given, other, same, total], {"all": lanes_of(total)}))
+    found = MachineExecutor(schedule(program))({given: numpy.array([[3.0], [1.0]]), other: numpy.ones((1, 9))}, 9).rows[
+        "all"
+    ]
     assert found.tolist() == [[36.0]]
 
 

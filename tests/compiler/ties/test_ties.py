@@ -398,7 +398,7 @@ def test_rows_are_watched_as_eager_mode_watches_them(row, backend):
     if not any(expected):
         assert "tied" not in executor(leaves, len(points)).rows
         return
-    (found,) = executor(leaves, len(points)).rows["tied"]
+    found = executor(leaves, len(points)).rows["tied"]
     assert (~numpy.isfinite(found[0])).tolist() == expected
 
 
