@@ -42,14 +42,14 @@ class Body:
         name: that of the function that carries it out.
         helpers: functions that it calls.
         pieces: what it does, in pieces that are functions of their own.
-        results: by name, how many numbers there are and where.
+        results: by name, where they are.
         size: how many doubles of memory it needs, those of its inputs included.
     """
 
     name: str
     helpers: Sequence[str]
     pieces: Sequence[Sequence[str]]
-    results: Mapping[str, tuple[int, Place]]
+    results: Mapping[str, Place]
     size: int
 
     def written(self) -> list[str]:

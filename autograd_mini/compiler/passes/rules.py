@@ -22,30 +22,8 @@ class Rules:
     def __init__(self) -> None:
         self._found: dict[Any, Rule] = {}
 
-    def locals(
-        self,
-        primitive: Primitive,
-        args: Sequence[Any],
-        constants: Sequence[float | None],
-        wanted: Sequence[int],
-        apply: Callable[..., Any],
-        number: Callable[[float], Any] = float,
-    ) -> list[tuple[int, float, Any]]:
-        """The local derivatives by the arguments that are wanted: the place of each, a sign, and a number or None
-        for 1; without those that are a choice of 0.
-
-        Args:
-            args: the result, and then the arguments.
-            constants: of the arguments, the numbers of those that are constants.
-            apply: `apply(primitive, *args)` carries out an operation.
-            number: what a constant is there.
-        """
-        rule = self.rule(primitive, constants, wanted)
-        known: Any = args if rule.is_plain else rule.numbers(args, apply, number)
-        return [(place, c, None if local is None else known[local]) for place, c, local in rule.locals]
-
     def rule(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> Rule:
-        """The same for any arguments, of which some are these constants."""
+        """That of a primitive for any arguments, of which some are these constants, by those that are wanted."""
         key = primitive, *wanted
         if constants.count(None) < len(constants):
             key = *key, *[None if each is None else each.hex() for each in constants]
