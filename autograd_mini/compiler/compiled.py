@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograd_mini.compiler.calls.binding import HoldsValues
-from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.captured import data_read
 from autograd_mini.compiler.calls.eager import Eager, holds_values
 from autograd_mini.compiler.calls.nests import as_number
-from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles, with_defaults
-from autograd_mini.compiler.calls.planning import Plans
+from autograd_mini.compiler.calls.options import roles
 from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.differentiable import Differentiable
 from autograd_mini.compiler.ir.program import Floats, Program
 from autograd_mini.compiler.ir.request import Kind
-from autograd_mini.compiler.run.short_way import Short
 from autograd_mini.derivatives import value_and_grad
 from autograd_mini.observing import Differentiation, differentiations
 from autograd_mini.value import Value
@@ -50,23 +44,6 @@ class Compiled(Differentiable):
     (12.0, array([4.]))
     """
 
-    def __init__(self, function: Callable[..., Any], options: Options) -> None:
-        self.function = function
-        self._options = options
-        self._name = getattr(function, "__name__", None) or type(function).__name__
-        self._names, self._fewest, tells_all = argument_names(function)
-        self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
-        count = len(self._names)
-        self._roles: dict[int, Roles] = {count: roles(options, self._name, self._names, count)} if tells_all else {}
-        self._latest: Ran | None = None
-        self._short: Short | None = None
-        self._short_value: Short | None = None
-        self._ways = {}
-        self._gradients: Ran | None = None
-        self._values: Ran | None = None
-        self._state: object = None
-        update_wrapper(self, function, updated=())
-
     def __call__(self, *args: Any, parameters: Floats | None = None, **keywords: Any) -> Any:
         """The result of the function; over a batch, arrays with the batch axis first in place of its numbers and of
         its lists of numbers.
@@ -93,7 +70,7 @@ class Compiled(Differentiable):
             return call.result()
         plan, results = call.run(Kind.VALUE)
         self._ran(call)
-        if call.serving.parameters is None:
+        if call.parameters is None:
             self._short_value, self._values = call.short(plan), call.ran
         else:
             self._open("value", call)
@@ -247,23 +224,6 @@ class Compiled(Differentiable):
         """Whether the last call took branches that depend on numbers."""
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
-    def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
-        """The call; in eager mode, if it is given Values or takes part in what is being differentiated."""
-        if parameters is not None and "parameters" in self._names:
-            keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
-        if not (differentiations and Differentiation.here()):
-            try:
-                return Call(self._plans, *self._arranged(args, keywords), parameters)
-            except HoldsValues:
-                if not any(map(holds_values, (*args, *keywords.values()))):
-                    raise
-        if parameters is not None:
-            raise TypeError(
-                f"{self._name} takes parameters=… only with plain numbers, outside functions being differentiated or "
-                "compiled"
-            )
-        return self._as_function(args, keywords)
-
     def _data_read(self) -> dict[tuple[str, str], Any]:
         return data_read(self.function)
 
@@ -273,27 +233,6 @@ class Compiled(Differentiable):
         if differentiations and Differentiation.here():
             return True
         return any(map(holds_values, (*args, *keywords.values())))
-
-    def _as_function(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Eager:
-        return Eager(self.function, self._name, *self._arranged(args, keywords))
-
-    def _arranged(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Roles, tuple[Any, ...]]:
-        """The roles of the arguments, and all arguments in order."""
-        args = positional(self.function, self._name, args, keywords)
-        if self._fewest <= len(args) < len(self._names):
-            args = with_defaults(self.function, self._options, self._names, args)
-        found = self._roles.get(len(args))
-        if found is None:
-            found = self._roles[len(args)] = roles(self._options, self._name, self._names, len(args))
-        return found, args
-
-    def _ran(self, call: Call, result: Any = None) -> Any:
-        """Record what ran last; close the short ways if anything outside has changed."""
-        if self._state is not self._plans.captured.seen:
-            self._state, self._short, self._short_value = self._plans.captured.seen, None, None
-            self._ways.clear()
-        self._latest = call.ran
-        return result
 
     def _latest_run(self) -> Ran:
         if self._latest is None:

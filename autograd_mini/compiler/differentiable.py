@@ -1,18 +1,21 @@
-"""Derivatives of a compiled function: with respect to its parameters, as matrices, and their products with vectors."""
+"""How a compiled function is called, and its derivatives: with respect to its parameters, as matrices, and their
+products with vectors."""
 
 from __future__ import annotations
 
 import threading
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import update_wrapper
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
-from autograd_mini.compiler.calls.eager import Eager
+from autograd_mini.compiler.calls.eager import Eager, holds_values
 from autograd_mini.compiler.calls.nests import as_number
+from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles, with_defaults
+from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.calls.sparse_call import jacobian_of, sparse_matrix, sparsity
 from autograd_mini.compiler.ir.names import adjoint
@@ -20,7 +23,7 @@ from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import PARAMETERS, Kind
 from autograd_mini.compiler.run.short_way import Short
 from autograd_mini.derivatives import hessian, hvp, jacobian
-from autograd_mini.observing import active, differentiations, number_read, write_numbers
+from autograd_mini.observing import Differentiation, active, differentiations, number_read, write_numbers
 from autograd_mini.primitives import brief
 from autograd_mini.products import jvp, vjp
 from autograd_mini.value import Value
@@ -30,23 +33,29 @@ _accumulating = threading.Lock()
 
 
 class Differentiable:
-    """Derivatives as methods, for a compiled function and for one on an executor."""
+    """Calls of a compiled function, or of one on an executor, and derivatives as methods.
 
-    _name: str
-    _fewest: int
-    _latest: Ran | None
-    _ways: dict[object, tuple[Short, Callable[[Any], Any], Ran]]
+    Args:
+        function: the scalar Python function itself.
+    """
 
-    @abstractmethod
-    def _call(
-        self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
-    ) -> Call | Eager: ...
-
-    @abstractmethod
-    def _as_function(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Eager: ...
-
-    @abstractmethod
-    def _ran(self, call: Call, result: Any = None) -> Any: ...
+    def __init__(self, function: Callable[..., Any], options: Options) -> None:
+        self.function = function
+        self._options = options
+        self._name = getattr(function, "__name__", None) or type(function).__name__
+        self._names, self._fewest, tells_all = argument_names(function)
+        self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
+        count = len(self._names)
+        self._roles: dict[int, Roles] = {count: roles(options, self._name, self._names, count)} if tells_all else {}
+        self._latest: Ran | None = None
+        self._short: Short | None = None
+        self._short_value: Short | None = None
+        self._ways: dict[object, tuple[Short, Callable[[Any], Any], Ran]] = {}
+        self._gradients: Ran | None = None
+        self._values: Ran | None = None
+        self._state: object = None
+        itself: Any = self
+        update_wrapper(itself, function, updated=())
 
     def value_and_parameter_grads(
         self, *args: Any, parameters: Floats | None = None, **keywords: Any
@@ -198,9 +207,7 @@ class Differentiable:
         plan, results = call.run(Kind.GRADIENT, PARAMETERS)
         self._ran(call)
         found = call.ran.parameters
-        self._open(
-            "slopes" if call.serving.parameters is None else "slopes of given", call, lambda both: (*both, found)
-        )
+        self._open("slopes" if call.parameters is None else "slopes of given", call, lambda both: (*both, found))
         rows = call.scaled(results.rows.get(adjoint(-1), numpy.zeros((len(found), 1))))
         return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
@@ -286,3 +293,41 @@ class Differentiable:
             return self._ran(call, of_call(call, args[-1]))
         except HoldsValues:
             return self._as_function(args[:-1], keywords).product(operator, args[-1])
+
+    def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
+        """The call; of the function itself, if it is given Values or takes part in what is being differentiated."""
+        if parameters is not None and "parameters" in self._names:
+            keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
+        if not (differentiations and Differentiation.here()):
+            try:
+                return Call(self._plans, *self._arranged(args, keywords), parameters)
+            except HoldsValues:
+                if not any(map(holds_values, (*args, *keywords.values()))):
+                    raise
+        if parameters is not None:
+            raise TypeError(
+                f"{self._name} takes parameters=… only next to plain numbers, outside of what is being differentiated "
+                "or compiled"
+            )
+        return self._as_function(args, keywords)
+
+    def _as_function(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Eager:
+        return Eager(self.function, self._name, *self._arranged(args, keywords))
+
+    def _arranged(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Roles, tuple[Any, ...]]:
+        """The roles of the arguments, and all arguments in order."""
+        args = positional(self.function, self._name, args, keywords)
+        if self._fewest <= len(args) < len(self._names):
+            args = with_defaults(self.function, self._options, self._names, args)
+        found = self._roles.get(len(args))
+        if found is None:
+            found = self._roles[len(args)] = roles(self._options, self._name, self._names, len(args))
+        return found, args
+
+    def _ran(self, call: Call, result: Any = None) -> Any:
+        """Record what ran last; close the short ways if anything outside has changed."""
+        if self._state is not self._plans.captured.seen:
+            self._state, self._short, self._short_value = self._plans.captured.seen, None, None
+            self._ways.clear()
+        self._latest = call.ran
+        return result

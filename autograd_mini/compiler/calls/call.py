@@ -13,7 +13,7 @@ from autograd_mini.compiler.calls.entering import Unknown, layout_of, layout_of_
 from autograd_mini.compiler.calls.nests import Nests, of_gradient, of_result
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
-from autograd_mini.compiler.calls.serving import Ran, Serving
+from autograd_mini.compiler.calls.serving import Serving
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.names import ENTRIES, adjoint
@@ -31,7 +31,7 @@ from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure
 
 
-class Call:
+class Call(Serving):
     """One call: its arguments as arrays, and the plans that serve them.
 
     Args:
@@ -47,18 +47,11 @@ class Call:
     is_plain: bool = True
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
-        self.name: str = plans.name
+        arguments = bind(args, roles.names, roles.batched, plans.name, static=roles.static, floats=roles.floats)
+        super().__init__(plans, arguments, parameters)
         self.roles = roles
         self.reduce: str | None = roles.options.reduce
-        self.arguments: Arguments = bind(
-            args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats
-        )
-        self.serving: Serving = Serving(plans, self.arguments, parameters)
         self.finish: Callable[[Floats], Any] | None = None
-
-    @property
-    def ran(self) -> Ran:
-        return self.serving.ran
 
     @property
     def wrt(self) -> tuple[int, ...]:
@@ -67,9 +60,9 @@ class Call:
         return self.arguments.slots_of(positions)
 
     def run(self, kind: Kind, wrt: tuple[int, ...] | None = None) -> tuple[Plan, Results]:
-        """Compute a kind of results; return one of the plans used, and the results. A gradient needs one number."""
+        """Compute a kind of results; return one of the plans used, and the results."""
         towards = () if kind == Kind.VALUE else self.wrt if wrt is None else wrt
-        plan, results = self.serving.run(Request(kind, towards), scalar=kind == Kind.GRADIENT)
+        plan, results = self.serve(Request(kind, towards))
         self.is_plain = results.is_finite
         return plan, results
 
@@ -97,7 +90,7 @@ class Call:
 
     def gradient(self, results: Results) -> Any:
         """Derivatives with respect to the arguments, in their structure."""
-        plan = self.serving.ran.parts[0].plan
+        plan = self.ran.parts[0].plan
         rows = {number: self._towards(number, results, plan.per_example)[None] for number in self.wrt}
         (found,) = self._nests(plan).of_numbers(rows, ())
         return found
@@ -111,7 +104,7 @@ class Call:
 
     def _like_arguments(self, parts: Parts) -> Any:
         """Derivatives in the structure of the arguments."""
-        counts = {place for plan, _ in self.serving.ran.parts for place in plan.trace.counts}
+        counts = {place for plan, _ in self.ran.parts for place in plan.trace.counts}
         return of_gradient(self.arguments, *self.roles.wrt, counts, parts)
 
     def jacobian(self, parts: Sequence[Part]) -> Any:
@@ -123,7 +116,7 @@ class Call:
         if is_forward:
             rows = self._by_columns(parts, m)
         else:  # by sweeps backward, [results, lanes, width]
-            rows = self._adjoints(parts, Kind.JACOBIAN, [numpy.eye(m)], m)
+            rows = self._adjoints(parts, Kind.JACOBIAN, [numpy.eye(m)])
         return self._nests(plan).of_result(self.structure(plan), rows)
 
     def _nests(self, plan: Plan) -> Nests:
@@ -131,8 +124,8 @@ class Call:
 
     def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
         """The derivatives of m results with respect to each slot, [results, lanes, width], by sweeps forward."""
-        request, n = Request(Kind.TANGENT, self.wrt), sum(self._lanes.values())
-        entries = self._sweeps(parts, request, self._unit, n, {ENTRIES: m})[ENTRIES].swapaxes(0, 1)
+        found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, {ENTRIES: m})
+        entries = found[ENTRIES].swapaxes(0, 1)
         return {number: entries[:, lanes] for number, lanes in self._ranges.items()}
 
     @property
@@ -152,13 +145,13 @@ class Call:
         unit = numpy.eye(sum(self._lanes.values()))
         return [unit[lanes] for lanes in self._ranges.values()]
 
-    def _adjoints(self, parts: Sequence[Part], kind: Kind, seeds: Sequence[Floats], count: int) -> dict[int, Floats]:
-        """Adjoints by slot, for each of so many columns of the seeds."""
+    def _adjoints(self, parts: Sequence[Part], kind: Kind, seeds: Sequence[Floats]) -> dict[int, Floats]:
+        """Adjoints by slot, for each of the columns of the seeds."""
         lanes = {adjoint(number): n for number, n in self._lanes.items()}
-        return dict(zip(self.wrt, self._sweeps(parts, Request(kind, self.wrt), seeds, count, lanes).values()))
+        return dict(zip(self.wrt, self._sweeps(parts, Request(kind, self.wrt), seeds, lanes).values()))
 
     def _sweeps(
-        self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int, lanes: Mapping[str, int]
+        self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], lanes: Mapping[str, int]
     ) -> dict[str, Floats]:
         """Run the programs for a request once for each column of the seeds; return arrays [columns, lanes, width].
 
@@ -167,13 +160,13 @@ class Call:
         Args:
             lanes: the number of lanes of each wanted result, by name.
         """
-        self.serving.note(parts, request)
-        n, is_sum = self.arguments.n_examples, parts[0].plan.frame.is_sum
-        widths = {name: 1 if n is None or is_sum(name) else n for name in lanes}
+        self.note(parts, request)
+        n, count = self.arguments.n_examples, seeds[0].shape[1] if seeds else 0
+        widths = {name: 1 if n is None or parts[0].plan.frame.is_sum(name) else n for name in lanes}
         found = {name: numpy.full((count, size, widths[name]), self._of_nothing) for name, size in lanes.items()}
         if n is not None and not parts[0].plan.per_example:
             for column in range(count):
-                results = self.serving.run_parts(parts, request, [seed[:, column : column + 1] for seed in seeds])
+                results = self.run_parts(parts, request, [seed[:, column : column + 1] for seed in seeds])
                 for name in lanes.keys() & results.rows:
                     found[name][column] = self.scaled(results.rows[name])
             return found
@@ -188,7 +181,7 @@ class Call:
                 chosen = [numpy.repeat(seed, n_rows, axis=1) for seed in chosen] if k > 1 else chosen
                 is_whole = n is None or (k == 1 and len(parts) == 1)
                 some = self.arguments if is_whole else self.arguments.part(numpy.tile(places, k))
-                results = self.serving.run_plan(plan, request, some, chosen, n=k if n is None else None)
+                results = self.run_plan(plan, request, some, chosen, n=k if n is None else None)
                 for name in lanes.keys() & results.rows:
                     flat = numpy.broadcast_to(results.rows[name], (lanes[name], k * n_rows))
                     cube = flat.reshape(lanes[name], k, n_rows)
@@ -203,8 +196,8 @@ class Call:
                 f"{self.name} is reduced over its batch, and its Hessian with respect to the batch would hold all "
                 "pairs of examples; name the arguments to differentiate in wrt=…"
             )
-        parts = self.serving.parts(scalar=True)
-        found = self._adjoints(parts, Kind.PRODUCT, self._unit, sum(self._lanes.values()))
+        parts = self.parts(scalar=True)
+        found = self._adjoints(parts, Kind.PRODUCT, self._unit)
         ranges, nests = self._ranges, self._nests(parts[0].plan)
 
         def of_slot(number: int) -> list[Any]:
@@ -217,21 +210,21 @@ class Call:
     def product(self, vector: Any) -> Any:
         """The Hessian times a vector."""
         directions = self._directions("hvp", "gradient", vector)
-        parts = self.serving.parts(scalar=True)
-        return self.gradient(self.serving.run_parts(parts, Request(Kind.PRODUCT, self.wrt), directions))
+        parts = self.parts(scalar=True)
+        return self.gradient(self.run_parts(parts, Request(Kind.PRODUCT, self.wrt), directions))
 
     def change(self, vector: Any) -> Any:
         """The Jacobian times a vector, in the structure of the result."""
         directions = self._directions("jvp", "arguments", vector)
-        parts = self.serving.parts()
+        parts = self.parts()
         plan = parts[0].plan
-        results = self.serving.run_parts(parts, Request(Kind.TANGENT, self.wrt), directions)
+        results = self.run_parts(parts, Request(Kind.TANGENT, self.wrt), directions)
         entries = results.rows.get(ENTRIES, numpy.zeros((len(plan.trace.outputs), 1)))
         return of_result(self.structure(plan), self.scaled(entries), plan.per_example)
 
     def pulled(self, vector: Any) -> Any:
         """A vector times the Jacobian."""
-        parts = self.serving.parts()
+        parts = self.parts()
         plan = parts[0].plan
         m, n = len(plan.trace.outputs), self.arguments.n_examples or 0 if plan.per_example else 1
         places = numpy.repeat(numpy.arange(float(m))[:, None], max(n, 1), axis=1)
@@ -242,7 +235,7 @@ class Call:
         weights = numpy.zeros((m, n))
         for chosen, rows in zip(expected.arrays, given.arrays):
             weights[chosen[:, 0].astype(int)] = rows
-        return self.gradient(self.serving.run_parts(parts, Request(Kind.JACOBIAN, self.wrt), [weights]))
+        return self.gradient(self.run_parts(parts, Request(Kind.JACOBIAN, self.wrt), [weights]))
 
     def _directions(self, operator: str, whose: str, vector: Any) -> Sequence[Floats]:
         """The arrays of a vector that is given in the structure of the arguments."""
@@ -304,7 +297,7 @@ class Call:
     def short(self, plan: Plan) -> Short | None:
         """The short way to results like those just found, for arguments of the same layout; None if there is none, and
         after a batch with ties or numbers that are not finite: the next one may have some, and waste its work."""
-        captured, request = self.serving.plans.captured, self.ran.request
+        captured, request = self.plans.captured, self.ran.request
         plan = self.ran.whole or plan
         if plan.trace.counts or (len(self.ran.parts) > 1 and self.ran.whole is None):
             return None
@@ -314,7 +307,7 @@ class Call:
         most = 1 if n == 1 else most_columns(plan.executor(request))
         if not 1 <= n <= most or (n > 1 and not self.is_plain):
             return None
-        key = request, n > 1, self.serving.parameters is not None
+        key = request, n > 1, self.parameters is not None
         found = plan.entries.get(key)
         if key not in plan.entries or (found is not None and found.most < n):
             found = plan.entries[key] = self._entry(plan, request, most if n == 1 else min(most, room_for(n)))
@@ -329,7 +322,7 @@ class Call:
                 order = numpy.arange(pattern.columns.size) if pattern.order is None else pattern.order
                 layout = layout_of_entries(self.arguments, plan, order.tolist())
             else:
-                is_given, value = self.serving.parameters is not None, self.structure(plan)
+                is_given, value = self.parameters is not None, self.structure(plan)
                 layout = layout_of(self.arguments, plan, request, self.roles.wrt, value, is_given=is_given)
         except Unknown:
             return None

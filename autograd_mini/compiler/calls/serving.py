@@ -72,9 +72,10 @@ class Serving:
         self.arguments = arguments
         self.parameters = parameters
 
-    def run(self, request: Request, *, scalar: bool = False) -> tuple[Plan, Results]:
-        """Run the plans that serve the examples; return one of them, and the joined results."""
-        known = self.plans.known(self.arguments)
+    def serve(self, request: Request) -> tuple[Plan, Results]:
+        """Run the plans that serve the examples; return one of them, and the joined results. A gradient needs one
+        number."""
+        known, scalar = self.plans.known(self.arguments), request.kind == Kind.GRADIENT
         if not self._has_several:
             return self._at_one_point(known, request, scalar)
         first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)

@@ -40,7 +40,7 @@ def sparse_matrix(call: Call, kind: Kind) -> Any:
 def _nonzeros(call: Call, kind: Kind, part: Part, pattern: Pattern, is_whole: bool) -> Floats:
     """The entries of the matrices of one part's examples."""
     arguments = call.arguments if is_whole else call.arguments.part(part.rows)
-    rows = call.serving.run_plan(part.plan, Request(kind, call.wrt), arguments).rows
+    rows = call.run_plan(part.plan, Request(kind, call.wrt), arguments).rows
     return rows.get(ENTRIES, numpy.zeros((pattern.columns.size, 1)))
 
 
@@ -61,9 +61,9 @@ def _patterns(call: Call, kind: Kind) -> list[tuple[Part, Pattern]]:
             f"{call.name} is reduced over its batch, and the columns of a sparse matrix with respect to the batch "
             "have no natural order; name the arguments to differentiate in wrt=…"
         )
-    parts = call.serving.parts(scalar=is_hessian)
+    parts = call.parts(scalar=is_hessian)
     request = Request(kind, call.wrt)
-    call.serving.note(parts, request)
+    call.note(parts, request)
     found = []
     for part in parts:
         if request not in part.plan.patterns:
@@ -76,7 +76,7 @@ def _patterns(call: Call, kind: Kind) -> list[tuple[Part, Pattern]]:
 def jacobian_of(call: Call) -> Any:
     """The Jacobian; a single column, without a batch, is computed as a sparse matrix from local derivatives."""
     positions, is_single = call.roles.wrt
-    parts = call.serving.parts()
+    parts = call.parts()
     plan = parts[0].plan
     is_column = is_single and call.arguments.structures[positions[0]].kind is None and len(plan.trace.outputs) > 1
     if is_column and not (plan.has_batch or plan.trace.counts) and plan.suits_elimination:

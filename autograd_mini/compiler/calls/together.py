@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import chain
 
 from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.code.scalar_programs import Result, ScalarProgram, differentiate_scalars
+from autograd_mini.compiler.code.scalar_programs import ScalarProgram, differentiate_scalars
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.request import Request
 from autograd_mini.compiler.ir.scalars import Input, Looped, Number, Scalar, Terms, alive, first_computed
@@ -60,14 +61,14 @@ def _together(programs: Sequence[ScalarProgram], plans: Sequence[Plan]) -> Scala
     found: list[dict[str, list[int]]] = []
     longest = 0
     for program in programs:
-        wanted = [number for result in program.results.values() for number in result.numbers]
+        wanted = [*chain.from_iterable(program.results.values())]
         used = alive(program.scalars, wanted)
         if first_computed(program.scalars) != start:
             raise NotImplementedError
         place = [*range(start)]
         for number in range(start, len(program.scalars)):
             place.append(growing.once(program.scalars[number], place.__getitem__) if used[number] else 0)
-        found.append({name: [place[each] for each in result.numbers] for name, result in program.results.items()})
+        found.append({name: [place[each] for each in numbers] for name, numbers in program.results.items()})
         longest = max(longest, used[start:].count(1))
     if len(growing.scalars) - start > MOST_WORK * longest + FREE:
         raise NotImplementedError
@@ -88,10 +89,10 @@ def _together(programs: Sequence[ScalarProgram], plans: Sequence[Plan]) -> Scala
     for name in dict.fromkeys(name for each in found for name in each if name != "guards"):
         size = max(len(each.get(name, ())) for each in found)
         rows = zip(*[each.get(name, [zero] * size) for each in found])
-        results[name] = Result([chosen(row, row[-1]) for row in rows], False)
+        results[name] = [chosen(row, row[-1]) for row in rows]
     numbers = [growing.number(float(number)) for number in range(1, 1 + len(plans))]
-    results["value"].numbers.append(chosen(numbers, zero))
-    results["guards"] = Result([chosen([one] * len(plans), zero)], False)
+    results["value"].append(chosen(numbers, zero))
+    results["guards"] = [chosen([one] * len(plans), zero)]
     return ScalarProgram(growing.scalars, first.arrays, [], results)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from math import nan
@@ -37,13 +37,6 @@ from autograd_mini.compiler.passes.vector_rules import REDUCTION_RULES, VECTOR_R
 from autograd_mini.primitives import Primitive
 
 
-class Result(NamedTuple):
-    """What is wanted: scalars, each for every column, or their sums over the columns."""
-
-    numbers: list[int]
-    is_summed: bool
-
-
 class ScalarProgram(NamedTuple):
     """Scalars, and which of them are wanted.
 
@@ -51,12 +44,14 @@ class ScalarProgram(NamedTuple):
         arrays: the leaf that stands for each array, by its number among the arrays of the scalars.
         seeds: the leaves that are seeds.
         results: what is wanted, by name.
+        summed: those of which the sums over the columns are wanted, not the numbers of each.
     """
 
     scalars: Sequence[Scalar]
     arrays: Mapping[int, Pack]
     seeds: list[Pack]
-    results: Mapping[str, Result]
+    results: Mapping[str, list[int]]
+    summed: Collection[str] = ()
 
 
 def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> ScalarProgram:
@@ -93,33 +88,28 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
         weights = [tape.add(Number(1.0)) for _ in scalars.outputs]
     if kind not in (Kind.GUARDS, Kind.VALUE):
         adjoints = tape.reverse([*zip(scalars.outputs, weights)], flat)
-    is_summed = frame.has_batch and frame.reduces
-    results = {} if kind == Kind.GUARDS else {"value": Result(scalars.outputs, is_summed)}
+    results = {} if kind == Kind.GUARDS else {"value": scalars.outputs}
     if kind in (Kind.PRODUCT, Kind.TANGENT):  # the derivative of the gradient's product with a direction
         directions = [number for target in targets for number in seed(len(target))]
         products = [(a, d) for a, d in zip(adjoints, directions) if a is not None]
         adjoints = tape.reverse(products, weights if kind == Kind.TANGENT else flat)
     if kind == Kind.TANGENT:
-        numbers = [tape.number(0.0) if each is None else each for each in adjoints]
-        results[ENTRIES], adjoints = Result(numbers, is_summed), []
+        results[ENTRIES], adjoints = [tape.number(0.0) if each is None else each for each in adjoints], []
     if scalars.guards:
-        results["guards"] = Result(scalars.guards, False)
+        results["guards"] = scalars.guards
     if scalars.tied is not None and kind != Kind.GUARDS:
-        results[TIED] = Result([scalars.tied], False)
+        results[TIED] = [scalars.tied]
     rest = iter(adjoints)
-    for (array, name), target in zip(request.names, targets) if adjoints else ():
+    for (_, name), target in zip(request.names, targets) if adjoints else ():
         found = [next(rest) for _ in target]
         if any(each is not None for each in found):
-            numbers = [tape.number(0.0) if each is None else each for each in found]
-            results[name] = Result(numbers, is_summed and not arrays[array].batched)
+            results[name] = [tape.number(0.0) if each is None else each for each in found]
     used = scalars.primitives | primitives_of(tape.scalars[len(scalars.scalars) :])
     written = expanded_scalars(tape.scalars, used)
     if written is not None:
         tape.scalars, place = written
-        results = {
-            name: Result([place[number] for number in each.numbers], each.is_summed) for name, each in results.items()
-        }
-    return ScalarProgram(tape.scalars, arrays, seeds, results)
+        results = {name: [place[number] for number in numbers] for name, numbers in results.items()}
+    return ScalarProgram(tape.scalars, arrays, seeds, results, [*filter(frame.is_sum, results)])
 
 
 @cache

@@ -42,14 +42,14 @@ class Body:
         name: the name of the function that carries it out.
         helpers: functions that it calls.
         pieces: what it does, in pieces that are functions of their own.
-        results: by name, how many numbers each has, and where they are.
+        results: by name, where the numbers of each are.
         size: how many doubles of memory it needs, those of its inputs included.
     """
 
     name: str
     helpers: Sequence[str]
     pieces: Sequence[Sequence[str]]
-    results: Mapping[str, tuple[int, Place]]
+    results: Mapping[str, Place]
     size: int
 
     def written(self) -> list[str]:

@@ -29,8 +29,7 @@ def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body
     inputs = places_of_inputs(scalars, program.arrays)
     offsets, held, room, constants = setting
     own = {
-        each: [own_scalar(scalars, number, taken) for number in result.numbers]
-        for each, result in program.results.items()
+        each: [own_scalar(scalars, number, taken) for number in numbers] for each, numbers in program.results.items()
     }
     places = [number for numbers in own.values() for number in numbers]
     results = {number: (len(program.arrays), place) for place, number in enumerate(places)}
@@ -58,7 +57,7 @@ def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body
     bases = {UNIFORM: uniform, SCRATCH: scratch, SIZES: room, **dict(enumerate(starts))}
     memory = [bases[array] + row for array, row in kernel.places()]
     functions, lines = _chunks(name, kernel, memory, constants)
-    found = {each: (len(numbers), from_place(first[each])) for each, numbers in own.items()}
+    found = {each: from_place(place) for each, place in first.items()}
     return Body(name, functions, pieces([*copies, *lines]), found, room)
 
 

@@ -14,7 +14,7 @@ from autograd_mini.compiler.ir.names import TIED
 from autograd_mini.compiler.ir.program import Index
 from autograd_mini.limits import TOLERANCE
 
-Results = Mapping[str, tuple[int, Place]]
+Results = Mapping[str, Place]
 """Where the numbers of results are."""
 
 
@@ -99,7 +99,7 @@ def settling(
         """Lines that copy a gradient to a place, with 0 for variables on which nothing depends."""
         lines = []
         for (source, size, _), start in zip(sources, starts):
-            number = found.results[source][1]("k") if source in found.results else "0.0"
+            number = found.results[source]("k") if source in found.results else "0.0"
             lines += repeated(size, f"w[{place + start} + k] = {number};")
         return lines
 
@@ -108,10 +108,10 @@ def settling(
         lines.append(f"if ({another_path(body, n_guards)}) return 1;")
     lines.append(f"const int is_settled = !{is_tied(body)};")
     if len(sides) > 1:
-        lines.append(f"const int is_nan = isnan({body.results['value'][1]('0')});")
+        lines.append(f"const int is_nan = isnan({body.results['value']('0')});")
     lines += [*kept(body, room), "if (is_settled) return 0;"]
     differing, *others = sides
-    lines += [f"{differing.name}(w);", f"if ({differing.results['guards'][1]('0')} == 0.0) return 0;"]
+    lines += [f"{differing.name}(w);", f"if ({differing.results['guards']('0')} == 0.0) return 0;"]
     lines.append("if (is_nan) return 2;" if others else "return 2;")
     for _, size, start in sources if others else ():
         lines += repeated(size, f"if (!isfinite(w[{start} + k])) return 2;")
@@ -120,28 +120,26 @@ def settling(
     if others:
         lines.append(f"return settle({n}, {TOLERANCE!r}, w + {room}, w + {room + n}, w + {room + 2 * n});")
     results = {
-        source: (size, from_place(room + start))
-        for (source, size, _), start in zip(sources, starts)
-        if source in body.results
+        source: from_place(room + start) for (source, _, _), start in zip(sources, starts) if source in body.results
     }
     return function(f"static int {name}(casadi_real *w)", lines), results
 
 
 def is_tied(body: Body) -> str:
     """An expression in C for whether something is tied."""
-    return f"!({body.results[TIED][1]('0')} == 0.0)"
+    return f"!({body.results[TIED]('0')} == 0.0)"
 
 
 def another_path(body: Body, n_guards: int) -> str:
     """An expression in C for whether any decision has come out otherwise."""
-    return f"!({body.results['guards'][1]('0')} == {float(n_guards)!r})" if n_guards else "0"
+    return f"!({body.results['guards']('0')} == {float(n_guards)!r})" if n_guards else "0"
 
 
 def _copied(number: int, results: Results, block: Block, n_sweeps: int, constants: Constants) -> list[str]:
     """The loop that copies what a sweep has computed of a block."""
     sweep = numpy.zeros_like(block.place) if block.sweep is None else block.sweep
     order, counts = numpy.argsort(sweep, kind="stable"), numpy.bincount(sweep, minlength=n_sweeps)
-    _, place = results[block.source]
+    place = results[block.source]
     if (counts == counts[0]).all():
         shape = n_sweeps, int(counts[0])
         here = [(variable, size) for variable, size in zip(["c", "k"], shape) if size > 1]

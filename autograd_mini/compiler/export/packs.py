@@ -58,9 +58,7 @@ class _Packs:
 
     def body(self) -> Body:
         lines = [line for group in self._groups() for line in self._written(group)]
-        results = {
-            name: (each.index.size, self._place(each.pack, each.index)) for name, each in self._program.results.items()
-        }
+        results = {name: self._place(each.pack, each.index) for name, each in self._program.results.items()}
         return Body(self._name, self._loops.functions, pieces(lines), results, self._room.size)
 
     def _place(self, pack: ir.Pack, index: ir.Index) -> Place:

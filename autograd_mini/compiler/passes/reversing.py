@@ -190,6 +190,8 @@ def locals_of(
 
     constants = [None if isinstance(arg, Reference) else arg for arg in args]
     wanted = [isinstance(arg, Reference) and arg.pack in active for arg in args]
-    for place, c, local in rules.locals(primitive, [lanes_of(pack), *args], constants, wanted, apply):
+    rule = rules.rule(primitive, constants, wanted)
+    known = rule.numbers([lanes_of(pack), *args], apply)
+    for place, c, local in rule.locals:
         arg: Any = args[place]
-        yield arg, own, c, local
+        yield arg, own, c, None if local is None else known[local]

@@ -22,30 +22,8 @@ class Rules:
     def __init__(self) -> None:
         self._found: dict[Any, Rule] = {}
 
-    def locals(
-        self,
-        primitive: Primitive,
-        args: Sequence[Any],
-        constants: Sequence[float | None],
-        wanted: Sequence[int],
-        apply: Callable[..., Any],
-        number: Callable[[float], Any] = float,
-    ) -> list[tuple[int, float, Any]]:
-        """The local derivatives with respect to the arguments that are wanted: the place of each, a sign, and a number
-        or None for 1; those that are 0 by choice are left out.
-
-        Args:
-            args: the result, and then the arguments.
-            constants: for each argument, its number if it is a constant, else None.
-            apply: `apply(primitive, *args)` carries out an operation.
-            number: turns a constant into an operand of `apply`.
-        """
-        rule = self.rule(primitive, constants, wanted)
-        known: Any = args if rule.is_plain else rule.numbers(args, apply, number)
-        return [(place, c, None if local is None else known[local]) for place, c, local in rule.locals]
-
     def rule(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> Rule:
-        """The rule for any arguments, of which some are these constants."""
+        """The rule for any arguments, of which some are these constants, by the arguments that are wanted."""
         key = primitive, *wanted
         if constants.count(None) < len(constants):
             key = *key, *[None if each is None else each.hex() for each in constants]

@@ -49,13 +49,13 @@ class ScalarExecutor(Runner):
                 taken.update(scalar.args)
             elif type(scalar) is Picked:
                 taken.add(number)
-        for name, result in program.results.items():
+        for name, numbers in program.results.items():
             place = len(self.lanes)
-            self.lanes.append(len(result.numbers))
+            self.lanes.append(len(numbers))
             self.own.add(place)
-            self.results[name] = place, Gather(numpy.arange(len(result.numbers)))
-            own = [own_scalar(scalars, number, taken) for number in result.numbers]
-            if result.is_summed:
+            self.results[name] = place, Gather(numpy.arange(len(numbers)))
+            own = [own_scalar(scalars, number, taken) for number in numbers]
+            if name in program.summed:
                 summed.append((place, slice(len(sums), len(sums) + len(own))))
                 sums += own
             else:

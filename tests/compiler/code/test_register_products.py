@@ -12,7 +12,7 @@ from autograd_mini import compile, dot, relu, sum, tanh
 from autograd_mini.compiler.code import register_products
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.register_products import Matrix, Outer
-from autograd_mini.compiler.code.scalar_programs import Result, ScalarProgram
+from autograd_mini.compiler.code.scalar_programs import ScalarProgram
 from autograd_mini.compiler.ir.program import Leaf, Pack
 from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Number, Terms
 from autograd_mini.compiler.partition import SMALLEST_OUTER
@@ -98,13 +98,13 @@ def exact(scalars, arrays, n):
     return values, sizes
 
 
-def executor(scalars, results, width, registers):
+def executor(scalars, results, width, registers, summed=()):
     arrays = {0: Pack(WEIGHTS, False, Leaf("input", 0, "w")), 1: Pack(INPUTS, True, Leaf("input", 1, "x"))}
     with (
         mock.patch.object(running, "host_width", return_value=width),
         mock.patch.object(register_products, "host_registers", return_value=registers),
     ):
-        return arrays, ScalarExecutor(ScalarProgram(scalars, arrays, [], results), 1)
+        return arrays, ScalarExecutor(ScalarProgram(scalars, arrays, [], results, summed), 1)
 
 
 def heads(found):
@@ -117,7 +117,7 @@ def heads(found):
 def test_sums_of_the_same_factors(drawn, width, registers, n, data):
     """Each right up to rounding, with the same bits in a batch of another length, elsewhere in it, and alone."""
     scalars, sums = drawn
-    arrays, found = executor(scalars, {"value": Result(sums, False)}, width, registers)
+    arrays, found = executor(scalars, {"value": sums}, width, registers)
     random = numpy.random.default_rng(n)
     w, x = random.normal(size=(WEIGHTS, 1)), random.normal(size=(INPUTS, n))
     with fenced(Margined):
@@ -151,7 +151,7 @@ def test_sums_over_the_batch(data, width, registers, n):
             terms = Terms([1.0, terms.cs[-1]], [len(scalars) - 1, terms.xs[-1]], [ONE, terms.ys[-1]])
         numbers.append(len(scalars))
         scalars.append(terms)
-    arrays, found = executor(scalars, {"value": Result(numbers, True)}, width, registers)
+    arrays, found = executor(scalars, {"value": numbers}, width, registers, ["value"])
     random = numpy.random.default_rng(n)
     w, x = random.normal(size=(WEIGHTS, 1)), random.normal(size=(INPUTS, n))
     with fenced(Margined):
