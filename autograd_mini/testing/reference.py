@@ -210,7 +210,7 @@ class Dual(symbols.Number):
 
     def __init__(self, value: Any, slope: Any = 0.0) -> None:
         mpf = mpmath_module().mpf
-        self.value, self.slope = mpf(value), mpf(slope)
+        self.value, self.slope = mpf(value._number if isinstance(value, Value) else value), mpf(slope)
 
     def __hash__(self) -> int:
         return id(self)

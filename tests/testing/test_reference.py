@@ -7,7 +7,22 @@ import mpmath
 import pytest
 from mpmath import mp, mpf
 
-from autograd_mini import TABLE, Value, abs, exp, floor, gradients, log, register_primitive, relu, sin, sqrt, tan, where
+from autograd_mini import (
+    TABLE,
+    Value,
+    abs,
+    exp,
+    floor,
+    gradients,
+    hypot,
+    log,
+    register_primitive,
+    relu,
+    sin,
+    sqrt,
+    tan,
+    where,
+)
 from autograd_mini.testing import Dual, forward_derivative, reference_gradient, reference_value, register_twin
 from autograd_mini.testing.oracles import TWINS
 
@@ -109,6 +124,7 @@ def test_dual_numbers_follow_the_program():
         found = forward_derivative(lambda y: y.tan() ** 2, 1.0)
         assert mpmath.almosteq(found, expected, 1e-14)
     assert forward_derivative(lambda x: 3.0, 1.0) == 0.0
+    assert float(forward_derivative(lambda x: hypot(Value(3.0), x), 4.0)) == 0.8
     assert forward_derivative(lambda xs: xs["a"][0] * xs["b"], {"a": [2.0], "b": 3.0}) == 5.0
 
 
