@@ -2,9 +2,10 @@
 
 A trace keeps it as it was, so it belongs to its key. Looked through are the function and the functions that it names,
 closes over or is made of, and objects, classes and modules for the attributes that the code names, or may ask for by a
-string, networks for all of theirs; the standard library, NumPy and this package only for what they close over. Watched
-is what stands in these places, what containers there hold, and what references, views and variables of a context or a
-thread there show; the functions and classes of libraries are taken to stay what they are.
+string, networks for all of theirs; packages that are installed for data that are there; the standard library, NumPy and
+this package only for what they close over. Watched is what stands in these places, what containers there hold, and what
+references, views and variables of a context or a thread there show; the functions and classes of libraries are taken to
+stay what they are, and so are methods in packages where no code but theirs names them.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.calls.consumed import standing
-from autograd_mini.compiler.calls.ownership import is_code_of_library, is_library
-from autograd_mini.compiler.calls.searching import CODE, Key, searched
+from autograd_mini.compiler.calls.ownership import CODE, is_code_of_library, is_library
+from autograd_mini.compiler.calls.searching import Key, searched
 from autograd_mini.compiler.calls.unchanged import State, read, read_one
 from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS, VIEWS, are_values, is_small, token
 from autograd_mini.compiler.run.executing import Target, is_machine
