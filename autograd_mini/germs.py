@@ -17,11 +17,9 @@ from autograd_mini.primitives import TABLE, ieee, symbols, to_float
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from autograd_mini.primitives import Primitive
-
-    Number: TypeAlias = "Germ | float"
 
 CANCELLED = 2e-15
 """A sum this small relative to its terms is a rounding of 0: 9 ε, more than the few terms of a rule can round by."""
@@ -53,6 +51,8 @@ class Germ(symbols.Number):
     def __init__(
         self, limit: float, c: float = 0.0, p: float = 1.0, is_exact: bool = False, is_log: bool = False, level: int = 0
     ) -> None:
+        if abs(c) == inf or (abs(limit) == inf and c and p > 0.0 and not is_log):  # beyond the range of numbers
+            c, p, is_exact = nan, 0.0, False
         self.limit, self.c, self.p = limit, c, p
         self.is_exact, self.is_log, self.level = is_exact or c == 0.0, is_log, level
 
@@ -222,7 +222,7 @@ def _reciprocal(y: Germ) -> Germ:
 
 def _quotient(x: Germ, y: Germ) -> Germ:
     result = _product(x, _reciprocal(y))
-    if isfinite(x.limit) and isfinite(y.limit) and y.limit:
+    if isfinite(x.limit) and isfinite(y.limit) and y.limit and isfinite(x.limit / y.limit):
         result.limit = x.limit / y.limit  # rounded once
     return result
 

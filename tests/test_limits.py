@@ -13,6 +13,7 @@ from autograd_mini import (
     abs,
     acos,
     asin,
+    atan2,
     cbrt,
     clip,
     copysign,
@@ -355,6 +356,15 @@ OF_INFINITIES = [
 
 def test_second_derivatives_where_inf_meets_minus_inf():
     assert [hessian(f)(0.0) for f in OF_INFINITIES] == [-inf] * len(OF_INFINITIES)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-320, 1e-310, 1e-300])
+def test_what_is_beyond_the_range_of_numbers_is_not_finite(size):
+    """1/size² is inf; of a sum of such terms nothing is known. Germs took it for 0."""
+    (of_y, across), (_, of_x) = hessian(lambda v: atan2(v[0], v[1]))([size, size])
+    assert (of_y, of_x) == (-inf, inf)
+    assert across == 0.0 or isnan(across)
+    assert isnan(grad(lambda x: size / (x * x) - size / (x * x))(size))
 
 
 def test_second_derivatives_at_zeros_of_the_data():

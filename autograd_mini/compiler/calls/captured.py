@@ -2,9 +2,10 @@
 
 A trace records what it read, so what it read is part of its key. The search follows the function and all functions that
 it names, closes over or wraps; objects, classes and modules for the attributes that code names or may ask for by a
-string; networks for all attributes; the standard library, NumPy and this package only for what they close over. Watched
-are the things in these places, the contents of containers, and what references, views, context variables and
-thread-local variables refer to. Functions and classes of libraries are assumed not to change.
+string; networks for all attributes; installed packages for the data in them; the standard library, NumPy and this
+package only for what they close over. Watched are the things in these places, the contents of containers, and what
+references, views, context variables and thread-local variables refer to. Functions and classes of libraries are assumed
+not to change, and so are the methods in installed packages that only their own code names.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.calls.consumed import standing
-from autograd_mini.compiler.calls.ownership import is_code_of_library, is_library
-from autograd_mini.compiler.calls.searching import CODE, Key, searched
+from autograd_mini.compiler.calls.ownership import CODE, is_code_of_library, is_library
+from autograd_mini.compiler.calls.searching import Key, searched
 from autograd_mini.compiler.calls.unchanged import State, read, read_one
 from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS, VIEWS, are_values, is_small, token
 from autograd_mini.compiler.run.executing import Target, is_machine

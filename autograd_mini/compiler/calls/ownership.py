@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 import numpy
 
 from autograd_mini.primitives import Primitive
+
+CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
 
 LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
 
@@ -24,8 +26,14 @@ def is_library(module: Any) -> bool:
 
 
 def is_installed(module: Any) -> bool:
-    """Whether a module belongs to an installed package, from whose objects a search would lead too far."""
-    return "-packages" in (getattr(module, "__file__", None) or "")
+    """Whether a module of this name belongs to an installed package, from whose objects a search would lead too far."""
+    there = sys.modules.get(module) if isinstance(module, str) else None
+    return "-packages" in (getattr(there, "__file__", None) or "")
+
+
+def stays(thing: Any) -> bool:
+    """Whether something named by code of an installed package is assumed not to change: it is code, not data."""
+    return callable(thing) or isinstance(thing, ModuleType) or hasattr(type(thing), "__get__")
 
 
 def is_code_of_library(thing: Any) -> bool:

@@ -25,9 +25,18 @@ from weakref import ReferenceType
 
 import numpy
 
-from autograd_mini.compiler.calls.code_names import looked_up, names_in, words_in
+from autograd_mini.compiler.calls.code_names import (
+    ASKING,
+    DYNAMIC,
+    EVERYTHING,
+    NAMES,
+    WHOLE,
+    looked_up,
+    names_in,
+    words_in,
+)
 from autograd_mini.compiler.calls.consumed import CONSUMED
-from autograd_mini.compiler.calls.ownership import is_code_of_library, is_installed, is_library, special
+from autograd_mini.compiler.calls.ownership import CODE, is_code_of_library, is_installed, is_library, special, stays
 from autograd_mini.compiler.calls.shown import (
     Cleared,
     Entries,
@@ -45,8 +54,6 @@ from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.primitives.symbols import is_own
 from autograd_mini.value import Value
 
-CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
-
 CACHE = type(lru_cache(len))
 ABSENT = object()
 
@@ -54,21 +61,6 @@ PLAIN = (int, float, str, bytes, type(None), CodeType, numpy.ndarray, numpy.gene
 BARE: set[type] = {int, float, bool, str, bytes, type(None)}
 NESTS = (list, tuple, set, frozenset, deque, *MAPPINGS)
 CALLED = (FunctionType, MethodType, partial, partialmethod, BuiltinFunctionType, MethodWrapperType)
-
-WHOLE = {"vars", "__dict__", "dir", "__dir__", "__getstate__", "getmembers"}
-"""Code with these names reads which attributes there are."""
-
-DYNAMIC = {*WHOLE, "getattr", "__getattribute__", "attrgetter", "asdict", "astuple"}
-"""Code with these names reads attributes that it does not name."""
-
-EVERYTHING = {"globals", "eval", "exec"}
-"""Code with these names reads globals that it does not name."""
-
-ASKING = {*EVERYTHING, "hasattr", "getattr", "import_module", "__import__", "AttributeError", "NameError", "Exception"}
-"""Code with these names may ask for what is not there, or name it in a string."""
-
-NAMES = r"\A[\w.]+\Z"
-"""A string that matches may be a name; prose, as of docstrings, does not. Strings of code hold names anywhere."""
 
 MOST_OBJECTS = 20_000
 """How many functions and objects are searched at most."""
@@ -81,7 +73,7 @@ def searched(function: Callable[..., Any], classes: Iterable[type] = ()) -> Sear
     """Search for all that a function can read from outside, given objects of some classes."""
     search = Search()
     while search.reads_more(function, classes):
-        search = Search(search.names, search.asked)
+        search = Search(search.names, search.asked, search.outer)
     return search
 
 
@@ -90,13 +82,15 @@ class Search:
 
     Attributes:
         names: what all functions found name; each name is looked for in all objects, as functions may pass these on.
+        outer: those of these names that not only code of installed packages names.
         asked: names that code may ask for where nothing has them.
         kept: what was searched, held so that no other object gets its address.
         consumed: what is used up by being read, by address.
     """
 
-    def __init__(self, names: Iterable[str] = (), asked: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), asked: Iterable[str] = (), outer: Iterable[str] = ()) -> None:
         self.names: dict[str, None] = dict.fromkeys(names)
+        self.outer: set[str] = {*outer}
         self.asked: set[str] = set()
         self._asked_before = {*asked}
         self.found: dict[Key, Place] = {}
@@ -109,14 +103,14 @@ class Search:
     def reads_more(self, function: Any, classes: Iterable[type]) -> bool:
         """Search a function; return whether names were found that were not known from the start: then objects that were
         searched before have to be searched again for these."""
-        n_known = len(self.names)
+        n_known = len(self.names) + len(self.outer)
         self.callable(function)
         for each in classes:
             self._content(each, ())
         while self._later and not self._is_full():
             self._later.popleft()()
         self._later.clear()  # what is left refers to this search
-        return len(self.names) > n_known or not self.asked <= self._asked_before
+        return len(self.names) + len(self.outer) > n_known or not self.asked <= self._asked_before
 
     def callable(self, function: Any) -> None:
         """Search a function, a method, a partial, a wrapper, or an object that can be called."""
@@ -143,18 +137,20 @@ class Search:
             self._later.append(partial(self._all_that_it_reads, function, owner))
 
     def _all_that_it_reads(self, function: FunctionType, owner: Any) -> None:
-        names = names_in(function.__code__)
+        names, of_library = names_in(function.__code__), is_library(function.__module__)
+        of_package = is_installed(function.__module__)
         if not ASKING.isdisjoint(names):
             names += words_in(function.__code__, NAMES if EVERYTHING.isdisjoint(names) else r"\w+")
-            self.asked.update(names)
-        of_library = is_library(function.__module__)
+            self.asked.update(() if of_package else names)
         if of_library and "environ" in names:  # as functions of `os`
             self._content(os.environ, names)
         if of_library and getattr(sys.modules.get(function.__module__), function.__name__, None) is function:
             return  # what it holds belongs to the library
         if not of_library:
             self.names |= dict.fromkeys(names)
-            self._place(function, "__code__", partial(getattr, function, "__code__"), ())  # which reloading replaces
+            if not of_package:
+                self.outer.update(names)
+                self._place(function, "__code__", partial(getattr, function, "__code__"), ())  # reloading replaces it
             for name in vars(function).keys() & self.names.keys():
                 self._entry(vars(function), name, names)
         for cell in function.__closure__ or ():
@@ -219,7 +215,8 @@ class Search:
                     self._object(content, names)
         elif isinstance(content, CALLED):
             self.callable(content)
-            if isinstance(content, FunctionType) and not (ASKING.isdisjoint(names) and WHOLE.isdisjoint(self.names)):
+            is_read = not (ASKING.isdisjoint(names) and WHOLE.isdisjoint(self.outer))
+            if is_read and isinstance(content, FunctionType) and not is_installed(content.__module__):
                 self._all_attributes(content, names)
         elif isinstance(content, CACHE):
             self._place(content, "cache_clear", Cleared(content), ())
@@ -232,9 +229,9 @@ class Search:
             self._content(content, names)
         elif isinstance(content, ModuleType):
             if not is_library(content.__name__):  # functions hand it on as they do objects
-                if not DYNAMIC.isdisjoint(names if is_installed(content) else self.names):
+                if not DYNAMIC.isdisjoint(names if is_installed(content.__name__) else self.outer):
                     self._entries(content)
-                there = set() if is_installed(content) else {*vars(content), *self._asked_before}
+                there = set() if is_installed(content.__name__) else {*vars(content), *self._asked_before}
                 for name in dict.fromkeys((*names, *(self.names.keys() & there))):
                     self._attribute(content, name, names)
                 return
@@ -264,9 +261,19 @@ class Search:
 
     def _object(self, thing: Any, names: Iterable[str]) -> None:
         """Search an object: its attributes of known names, and its special methods, which no code names."""
-        of_library, is_read = is_library(getattr(thing, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
-        own = {*thing.__dict__, *self._asked_before} if of_library and hasattr(thing, "__dict__") else set()
-        for name in [*self.names.keys() & own] if of_library else [*self.names, *special(thing)]:
+        kind = thing if isinstance(thing, type) else type(thing)
+        of_library, of_package = is_library(getattr(thing, "__module__", None)), is_installed(kind.__module__)
+        entries, named = getattr(thing, "__dict__", ()), self.outer if of_package else self.names.keys()
+        is_read = not DYNAMIC.isdisjoint(named)
+        if of_library or of_package:  # what is not there may be asked for
+            own: Any = {*entries, *(self._asked_before & named)} if entries or not of_library else set()
+            own.update(*[vars(each) for each in kind.__mro__ if not of_library])
+            own &= self.names.keys()
+            if entries and not (of_library or ASKING.isdisjoint(names) or isinstance(thing, type)):
+                self._entries(thing)
+        else:
+            own = self.names
+        for name in [*own] if of_library else [*own, *special(thing)]:
             self._attribute(thing, name, names)
         methods = [getattr(type(thing), name, None) for name in ("__getitem__", "__call__", "__contains__")]
         of_itself = any(is_library(getattr(each, "__module__", None)) for each in methods)
@@ -300,30 +307,32 @@ class Search:
         if name == "__dict__" or not self._is_new(thing, name):
             return
         entries = getattr(thing, "__dict__", None)
+        kind = thing if isinstance(thing, type) else type(thing)
+        is_inner = name not in self.outer and is_installed(thing.__name__ if kind is ModuleType else kind.__module__)
         if isinstance(entries, dict) and name in entries:
             self._entry(entries, name, names)
             return
-        kind = thing if isinstance(thing, type) else type(thing)
         own = declared(kind, name)
         self._function(getattr(type(own), "__get__", None), own)  # if the user wrote the descriptor
         found = of_class(kind, name, ABSENT)
         if isinstance(found, MemberDescriptorType):
             self._place(thing, name, partial(getattr, thing, name, None), names)
         elif found is ABSENT:
-            is_users = not is_installed(sys.modules.get(kind.__module__))
-            if name in self.asked or (is_users and name in self._asked_before):
+            if name in self.asked or (name in self._asked_before and not is_installed(kind.__module__)):
                 self._place(kind, name, partial(unbound, kind, name, None), names)
                 if isinstance(entries, dict):
                     self._entry(entries, name, names)
         elif not isinstance(thing, ModuleType) and not is_library(kind.__module__):
             is_bound = isinstance(found, MethodType)  # a new object at each access
-            self._place(kind, name, partial(unbound if is_bound else of_class, kind, name, None), names)
+            can_change = not (is_inner and stays(found))
+            if can_change:
+                self._place(kind, name, partial(unbound if is_bound else of_class, kind, name, None), names)
             found = found.fget if isinstance(found, property) else getattr(found, "func", found)
             if isinstance(found, FunctionType):
                 self._function(found, thing)
             for above in kind.__mro__[1:] if "super" in self.names else ():
                 self._attribute(above, name, names)
-            if isinstance(entries, dict) and not name.startswith("__"):  # one may come to hide the class's
+            if isinstance(entries, dict) and can_change and not name.startswith("__"):  # may come to hide the class's
                 self._entry(entries, name, names)
 
     def _is_new(self, thing: Any, other: Any) -> bool:

@@ -1,6 +1,7 @@
 """If something changes that a compiled function reads from outside its arguments, the function is compiled again."""
 
 import ctypes
+import importlib
 import inspect
 import math
 import mmap
@@ -27,6 +28,7 @@ from scipy.sparse import csr_array
 
 from autograd_mini import Value, compile, grad, tanh
 from autograd_mini.compiler.calls.captured import Captured
+from autograd_mini.compiler.calls.searching import searched
 from autograd_mini.compiler.ir import keys
 from autograd_mini.nn import MLP, Layer
 
@@ -858,3 +860,118 @@ def test_what_a_namespace_of_arguments_has():
     assert compiled(1.0) == 1.0
     held.k = 3.0
     assert compiled(1.0) == 2.0
+
+
+INSTALLED = """
+from installed_for_tests import inner
+from installed_for_tests.inner import Config, Context, scaled
+
+SCALE, table, config, context, memo = 2.0, {"k": 2.0}, Config(), Context(), 2.0
+
+def by_global(x): return x * SCALE
+def by_table(x): return x * table["k"]
+def by_attribute(x): return x * config.scale
+def handed_on(x): return scaled(config, x)
+def by_method(x): return config.times(x)
+def by_property(x): return context.number * x
+def by_objects_between(x): return context.apply(x)
+def by_another_module(x): return inner.deep(x)
+def by_what_is_not_there_yet(x): return x * getattr(config, "late", 2.0)
+def by_a_default(x, numbers=[2.0]): return x * numbers[0]
+def by_what_it_sets(x): return x * memo
+def set_memo(number):
+    global memo
+    memo = number
+"""
+INNER = """
+LEVEL = 2.0
+
+class Config:
+    of_class = 2.0
+    def __init__(self): self.scale = 2.0
+    def times(self, x): return x * self.of_class
+
+class Context:
+    def __init__(self): self._number = 2.0
+    number = property(lambda self: self._number)
+    def apply(self, x): return Applied(self).times(x)
+
+class Applied:
+    def __init__(self, context): self.context = context
+    def times(self, x): return x * self.context._number
+
+def scaled(given, x): return x * given.scale
+def deep(x): return deeper(x)
+def deeper(x): return x * LEVEL
+"""
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A package among those that are installed, of which the code is searched less."""
+    folder = tmp_path / "site-packages" / "installed_for_tests"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(INSTALLED)
+    (folder / "inner.py").write_text(INNER)
+    monkeypatch.syspath_prepend(folder.parent)
+    yield importlib.import_module("installed_for_tests")
+    for name in ("installed_for_tests", "installed_for_tests.inner"):
+        del sys.modules[name]
+
+
+def test_what_users_change_in_installed_packages(installed):
+    cases = {
+        "by_global": lambda number: setattr(installed, "SCALE", number),
+        "by_table": lambda number: installed.table.update(k=number),
+        "by_attribute": lambda number: setattr(installed.config, "scale", number),
+        "handed_on": lambda number: setattr(installed.config, "scale", number),
+        "by_method": lambda number: setattr(installed.Config, "of_class", number),
+        "by_property": lambda number: setattr(installed.context, "_number", number),
+        "by_objects_between": lambda number: setattr(installed.context, "_number", number),
+        "by_another_module": lambda number: setattr(installed.inner, "LEVEL", number),
+        "by_what_is_not_there_yet": lambda number: setattr(installed.config, "late", number),
+        "by_a_default": lambda number: installed.by_a_default.__defaults__[0].__setitem__(0, number),
+        "by_what_it_sets": installed.set_memo,
+    }
+    for name, change in cases.items():
+        change(2.0) if name != "by_what_is_not_there_yet" else None
+        f = vars(installed)[name]
+        compiled, direct = compile(partial(lambda f, x: 1.0 * f(x), f), backend="numpy"), compile(f, backend="numpy")
+        for number in (2.0, 3.0, 5.0, 3.0):
+            if number != 2.0:
+                change(number)
+            assert (name, direct(1.0), direct(1.0)) == (name, number, number)
+            assert (name, compiled(1.0), compiled(1.0)) == (name, number, number)
+
+
+def test_what_users_hand_to_installed_packages(installed):
+    given = types.SimpleNamespace(scale=2.0)
+    own = Based()
+    own.scale = 3.0
+    compiled = compile(lambda x: installed.scaled(given, x) * installed.scaled(own, 1.0), backend="numpy")
+    assert compiled(1.0) == 6.0
+    given.scale = 5.0
+    assert compiled(1.0) == 15.0
+    own.scale = 7.0
+    assert compiled(1.0) == 35.0
+
+
+def test_what_users_replace_in_installed_packages(installed):
+    for f, holder, name, replacement in (
+        (lambda x: installed.by_global(x), installed, "by_global", lambda x: 7.0 * x),
+        (lambda x: installed.by_another_module(x), installed.inner, "deeper", lambda x: 7.0 * x),
+        (lambda x: installed.config.times(x), installed.Config, "times", lambda self, x: 7.0 * x),
+        (lambda x: installed.config.times(x), installed.config, "times", lambda x: 9.0 * x),
+    ):
+        compiled = compile(f, backend="numpy")
+        assert compiled(1.0) == f(1.0)
+        setattr(holder, name, replacement)
+        assert compiled(1.0) == f(1.0)
+
+
+def test_few_places_are_watched_in_installed_packages():
+    """Of some hundred functions of a package, thousands were, most of them names that are not there."""
+    mpmath = pytest.importorskip("mpmath")
+    two = lambda x: x * float(mpmath.mpf(2.0))
+    assert compile(two, backend="numpy")(3.0) == 6.0
+    assert len(searched(two).found) <= 1000
