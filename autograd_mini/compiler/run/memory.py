@@ -1,11 +1,9 @@
-"""Memory that machine code reads and writes: for results, and for what is computed on the way; and states of loops that
-are kept from the way forth to the way back, next to the array that came out."""
+"""Memory that machine code reads and writes: for results, and for what is computed on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import ref
 
 import numpy
 from numpy.typing import NDArray
@@ -97,22 +95,3 @@ def table(records: Sequence[Any], width: int) -> tuple[int, Any]:
     """Where records of so many words are, and what holds them."""
     numbers = copied(records or [[0] * width], numpy.int64)
     return address(numbers, numbers.shape), numbers
-
-
-class KeptStates:
-    """States by the array that came out with them, for as long as that lives or until they are taken."""
-
-    def __init__(self) -> None:
-        self._found: dict[int, tuple[ref[Floats], Floats]] = {}
-
-    def keep(self, out: Floats, states: Floats) -> None:
-        key = id(out)
-        self._found[key] = ref(out, lambda _: self._found.pop(key, None)), states
-
-    def taken(self, out: Floats) -> Floats | None:
-        """Those of an array; None if there are none, or were taken before."""
-        known, states = self._found.pop(id(out), (None, None))
-        return states if known is not None and known() is out else None
-
-
-kept_states: KeptStates = KeptStates()
