@@ -29,7 +29,8 @@ class Program(NamedTuple):
     Attributes:
         fixed: those that are the same for all columns, in an array of their own.
         carried: arrays that are given, and those of the same size whose numbers they are at the next step; both have
-            the same rows, which hold what the first step is given and in the end what the last one gives.
+            the same rows, which hold what the first step is given and in the end what the last one gives. To numbers
+            of all but the first such array a step only adds.
     """
 
     scalars: Sequence[Scalar]

@@ -134,7 +134,8 @@ class ChunkedStep:
         row[is_fixed] -= len(self._uniform)
         self._row = row  # of what each pointer points to: the row, and the array it is in
         self._array = numpy.select([is_fixed, array == UNIFORM, array == SCRATCH], [n + 1, n, n + 2], array)
-        self._carried = [(given, n_inputs + back, len(program.inputs[given])) for given, back in program.carried]
+        given, back = program.carried[0]
+        self._carried: tuple[int, int, int] = given, n_inputs + back, len(program.inputs[given])
 
     def _functions(self, width: int) -> tuple[Any, Any]:
         """What runs the steps of so many columns, and the table of the bodies."""
@@ -144,8 +145,8 @@ class ChunkedStep:
         return self._linked[width]
 
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
-        n_carried, columns = sum(n for _, _, n in self._carried), rows[0].array.shape[1]
-        at_a_time = max(1, BLOCK_BYTES // (8 * max(1, n_carried) * columns))
+        columns = rows[0].array.shape[1]
+        at_a_time = max(1, BLOCK_BYTES // (8 * max(1, self._carried[-1]) * columns))
         for start in range(0, steps, at_a_time):
             *some, last = [Rows(array, first + start * pace, pace) for array, first, pace in (*rows, fixed)]
             self._run(min(at_a_time, steps - start), some, last, columns)
@@ -155,10 +156,10 @@ class ChunkedStep:
         run, bodies = self._functions(1 if columns == 1 else host_width())
         scratch = Rows(memory.empty(self.kernel.n_scratch, columns))
         arrays = [*rows, Rows(self._uniform), fixed, scratch]
-        for given, back, n in self._carried:
-            carries = memory.empty((steps + 1) * n, columns)
-            carries[:n] = rows[given].array[rows[given].first :][:n]
-            arrays[given], arrays[back] = Rows(carries, 0, n), Rows(carries, n, n)
+        given, back, n = self._carried
+        carries = memory.empty((steps + 1) * n, columns)
+        carries[:n] = rows[given].array[rows[given].first :][:n]
+        arrays[given], arrays[back] = Rows(carries, 0, n), Rows(carries, n, n)
         sizes = [8 * columns] * len(rows) + [8, 8, 8 * columns]
         starts = [memory.address(each, each.shape) + size * first for (each, first, _), size in zip(arrays, sizes)]
         paces = [size * pace for (_, _, pace), size in zip(arrays, sizes)]
@@ -167,8 +168,7 @@ class ChunkedStep:
         table = memory.copied([*zip(*moves.nonzero(), moves[moves != 0])], numpy.int64)
         at = [memory.address(each, each.shape) for each in (pointers, table)]
         run(bodies, self._step.starts, *at, len(self._step.starts), columns, steps, len(table))
-        for given, _, n in self._carried:
-            rows[given].array[rows[given].first :][:n] = arrays[given].array[steps * n :]
+        rows[given].array[rows[given].first :][:n] = carries[steps * n :]
 
 
 def _stepping() -> str:
