@@ -151,8 +151,8 @@ class Scan:
 
     def require_kernel(self) -> None:
         """Raise NotImplementedError unless a kernel may hold it: its states all lie in the memory of a block."""
-        n_each = len(self.body.state) + self.n_x + len(self.body.kept) + self.constants.shape[1]
-        is_small = len(self.body.scalars) <= LONGEST_TURN and self.length * n_each <= MOST_STATES
+        n_each = self.n_carry + self.n_x + len(self.body.kept) + self.constants.shape[1]
+        is_small = self.length * n_each <= MOST_STATES and len(self.body.scalars) <= LONGEST_TURN
         if self.checkpoint != "auto" or not is_small or not self.body.knows_doubts:
             raise NotImplementedError("scan")
 
@@ -256,8 +256,7 @@ class Reverse(Scan):
             if start != starts[-1]:
                 step("carry").run(every, [*self._inputs(Rows(carry), given, start), Rows(carry)], self._fixed(start))
         out, slopes, of_kept = numpy.zeros((self.n_out, columns)), given[self.n_given :][:n].copy(), self.n_given + n
-        for start in reversed(starts):
-            carry = checkpoints.pop()
+        for start, carry in zip(reversed(starts), reversed(checkpoints)):
             steps = min(every, self.length - start)
             last = start + steps - 1
             if not is_kept:
