@@ -44,6 +44,9 @@ ONE_THREAD = {
 }
 """The environment of every contender; it must be set before their libraries are imported."""
 
+PINNED = "OPENBLAS_CORETYPE"
+"""Not in that environment: where it names another processor, OpenBLAS takes up to 1.6 times as long."""
+
 
 @dataclass
 class Measured:
@@ -95,6 +98,7 @@ class Worker:
 def start(module: str, name: str) -> Worker:
     """Start a worker for a contender of the workload in that module."""
     os.environ.update(ONE_THREAD)
+    os.environ.pop(PINNED, None)
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(module, name, there), daemon=True)

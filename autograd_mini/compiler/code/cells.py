@@ -70,14 +70,22 @@ class Assembly(Function):
         """Call a function of libm, by the same code for every width: by the vector function of whole registers if there
         is one, even for a single number, or else number by number."""
         self.is_exact = False
+        if function in elementary.OF_ANGLES:
+            return self._of_angle(function, args[0])
         width = host_width()
-        symbol = None if function in elementary.OF_ANGLES else vector_name(function, width, len(args))
+        symbol = vector_name(function, width, len(args))
         if symbol is None:
             width, symbol = self.width, own_function(function, self.width)
         if symbol is None:
             announce_libm(function)
             width, symbol = 1, function
         return self.apply(symbol, *args) if width == self.width else self.in_parts(symbol, width, args)
+
+    def _of_angle(self, function: str, x: Cell) -> Cell:
+        kind, symbol = f"{{{self.type}, {self.type}}}", own_function(function, self.width)
+        self.declarations.add(f"declare {kind} @{symbol}({self.type}){PURE}")
+        pair = self.define(f"call {kind} @{symbol}({self.type} {x.name})").name
+        return self.define(f"extractvalue {kind} {pair}, {elementary.OF_ANGLES.index(function)}")
 
     def in_parts(self, function: str, width: int, args: Sequence[Cell]) -> Cell:
         """Call a function of `width` numbers for each part of a register; a short one is filled with its first ones."""
@@ -199,25 +207,42 @@ def own_function(name: str, width: int) -> str | None:
     none."""
     if name not in elementary.FUNCTIONS:
         return None
-    assembly = Assembly(width)
-    x = Cell(assembly, "%x")
+    assembly, function = Assembly(width), elementary.FUNCTIONS[name]
+    kind, x, symbol = assembly.type, Cell(assembly, "%x"), f"autograd_mini.{function.__name__}.{width}"
     if name in elementary.OF_ANGLES:
-        _leave_large_angles(assembly, name, x)
-    result = f"ret {assembly.type} {elementary.FUNCTIONS[name](x).name}"
-    (address,) = addresses([assembly.text(f"{assembly.type} @BODY({assembly.type} %x)", result)], keep=True)
-    symbol = f"autograd_mini.{name}.{width}"
+        kind = f"{{{kind}, {kind}}}"
+        _write_angles(assembly, x, kind)
+    else:
+        assembly.line(f"ret {kind} {function(x).name}")
+    (address,) = addresses([assembly.text(f"{kind} @BODY({assembly.type} %x)")], keep=True)
     announce(symbol, address)
     return symbol
 
 
-def _leave_large_angles(assembly: Assembly, name: str, x: Cell) -> None:
-    """Write the branch that takes from libm what is too large, inf or nan; the other numbers are not changed by it."""
-    is_small = every = abs(x).compare("olt", elementary.LARGEST_ANGLE)
-    if assembly.width > 1:
-        every = assembly.call("i1", f"llvm.vector.reduce.and.v{assembly.width}i1", f"{assembly.truth} {is_small}")
-    assembly.line(f"br i1 {every}, label %small, label %large")
+def _write_angles(assembly: Assembly, x: Cell, pair: str) -> None:
+    """Write sine and cosine; for numbers that are too large, or inf or nan, libm's, without changing the others."""
+
+    def unless_below(size: float, block: str) -> str:
+        """Go on in another block unless all numbers are below a size; return which are."""
+        each: str = abs(x).compare("olt", size)
+        every = each
+        if assembly.width > 1:
+            every = assembly.call("i1", f"llvm.vector.reduce.and.v{assembly.width}i1", f"{assembly.truth} {each}")
+        assembly.unless(every, block)
+        return each
+
+    def give(sine: Cell, cosine: Cell) -> None:
+        first = assembly.let(f"insertvalue {pair} poison, {assembly.type} {sine.name}, 0")
+        assembly.line(f"ret {pair} {assembly.let(f'insertvalue {pair} {first}, {assembly.type} {cosine.name}, 1')}")
+
+    unless_below(elementary.SMALL_ANGLE, "turned")
+    give(*elementary.of_small_angle(x, x, assembly.number(0.0)))
+    assembly.begin("turned")
+    found = elementary.sin_and_cos(x)
+    is_small = unless_below(elementary.LARGEST_ANGLE, "large")
+    give(*found)
     assembly.begin("large")
-    announce_libm(name)
-    own, theirs = elementary.FUNCTIONS[name](x), assembly.in_parts(name, 1, [x])
-    assembly.line(f"ret {assembly.type} {assembly.select(is_small, own, theirs).name}")
-    assembly.begin("small")
+    for name in elementary.OF_ANGLES:
+        announce_libm(name)
+    theirs = [assembly.in_parts(name, 1, [x]) for name in elementary.OF_ANGLES]
+    give(*[assembly.select(is_small, *each) for each in zip(found, theirs)])

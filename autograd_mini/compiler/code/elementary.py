@@ -80,51 +80,50 @@ HALF_PI = (1.570796325802803, 9.920935791635221e-10, 5.17018297889025e-19, 2.903
 LARGEST_ANGLE = 2.0**22
 """sin and cos of larger angles, and of inf and nan, are left to libm."""
 
+SMALL_ANGLE = 0.25 * math.pi
+"""Of smaller ones, n is 0."""
+
 SIN = tuple([(-1.0) ** k / math.factorial(2 * k + 1) for k in range(1, 9)])
 COS = tuple([(-1.0) ** k / math.factorial(2 * k) for k in range(2, 10)])
 """Coefficients of (sin(r) - r)/r³ and (cos(r) - 1 + ½r²)/r⁴ in r²; for |r| ≤ ¼π the terms left out are below 1e-19."""
 
 
-def sin(x: Cell) -> Cell:
-    return _of_angle(x, 0.0)
-
-
-def cos(x: Cell) -> Cell:
-    return _of_angle(x, 1.0)
-
-
-def _of_angle(x: Cell, quarter: float) -> Cell:
-    """sin(x + quarter·½π): of x = n·½π + r, the sine or cosine of r; r is the sum of two numbers."""
+def sin_and_cos(x: Cell) -> tuple[Cell, Cell]:
+    """Of x = n·½π + r, from the sine and the cosine of r, which is the sum of two numbers."""
     n = x.assembly.intrinsic("rint", x * (2.0 / math.pi))
-    r, low = x - n * HALF_PI[0], x.assembly.number(0.0)
-    for part in HALF_PI[1:3]:
-        r, rounding = _sum(r, -(n * part))
-        low = low + rounding
-    r, low = _sum(r, _fma(n, -HALF_PI[3], low))
+    r, low = _sum(_fma(n, -HALF_PI[0], x), n * -HALF_PI[1])
+    r, rounding = _sum(r, n * -HALF_PI[2])
+    sine, cosine = of_small_angle(x, *_sum(r, _fma(n, -HALF_PI[3], low + rounding)))
+    turns = n * 0.25
+    turn = turns - x.assembly.intrinsic("floor", turns)  # 0, ¼, ½ or ¾
+    is_odd = abs(turn - 0.5).compare("oeq", 0.25)
+    first, second = x.assembly.select(is_odd, cosine, sine), x.assembly.select(is_odd, sine, cosine)
+    return turn.where("oge", 0.5, -first, first), abs(turn - 0.375).where("olt", 0.25, -second, second)
+
+
+def of_small_angle(x: Cell, r: Cell, low: Cell) -> tuple[Cell, Cell]:
+    """The sine, of 0.0 with the sign of x, and the cosine of r + low."""
     square = r * r
     sine = r + _fma(square * r, _polynomial(square, SIN), low * (1.0 - 0.5 * square))
     half, one = 0.5 * square, 1.0 - 0.5 * square
-    cosine = one + (((1.0 - one) - half) + _fma(square * square, _polynomial(square, COS), -(r * low)))
-    turns = (n + quarter) * 0.25
-    turn: Cell = turns - x.assembly.intrinsic("floor", turns)  # 0, ¼, ½ or ¾
-    sine = x.where("oeq", 0.0, x, sine)  # keeps the sign of 0
-    out = turn.where("oeq", 0.0, sine, turn.where("oeq", 0.5, -sine, cosine))
-    return turn.where("oeq", 0.75, -cosine, out)
+    return x.where("oeq", 0.0, x, sine), one + (
+        ((1.0 - one) - half) + _fma(square * square, _polynomial(square, COS), -(r * low))
+    )
 
 
 def _sum(x: Cell, y: Cell) -> tuple[Cell, Cell]:
-    """x + y and its rounding error, by Knuth's algorithm."""
+    """x + y and its rounding error, by Dekker's algorithm: |x| ≥ |y|, or x is a multiple of the last digit of y."""
     out = x + y
-    part = out - x
-    return out, (x - (out - part)) + (y - part)
+    return out, y - (out - x)
 
 
 def _fma(x: Cell, y: Any, z: Any) -> Cell:
     return x.assembly.intrinsic("fma", x, x.assembly.cell(y), x.assembly.cell(z))
 
 
-FUNCTIONS: dict[str, Callable[[Cell], Cell]] = {"exp": exp, "sin": sin, "cos": cos}
+FUNCTIONS: dict[str, Callable[[Cell], Any]] = {"exp": exp, "sin": sin_and_cos, "cos": sin_and_cos}
 
 WRITTEN_OUT: dict[str, Callable[[Cell], Cell]] = {"tanh": tanh, "sech": sech}
 
-OF_ANGLES = {"sin", "cos"}
+OF_ANGLES = "sin", "cos"
+"""They come together, since either is made of the sine and the cosine of a smaller angle."""

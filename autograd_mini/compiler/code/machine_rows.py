@@ -12,6 +12,7 @@ from typing import Any
 
 from autograd_mini.compiler.code import elementary
 from autograd_mini.compiler.code.cells import EMISSIONS, Assembly, Cell
+from autograd_mini.compiler.code.libraries import binding
 from autograd_mini.primitives import TABLE, Part, Primitive, piecewise
 from autograd_mini.primitives.symbols import lasting_formula
 
@@ -252,6 +253,11 @@ def is_exact(primitive: Primitive, n_args: int) -> bool:
     assembly = Assembly(1)
     primitive(*[Cell(assembly, "%x") for _ in range(n_args)])
     return assembly.is_exact
+
+
+def is_costly(primitive: Primitive, n_args: int) -> bool:
+    """Whether it calls a library, or has no machine code."""
+    return binding() is not None and not (has_emission(primitive, n_args) and is_exact(primitive, n_args))
 
 
 def has_emission(primitive: Primitive, n_args: int) -> bool:

@@ -137,7 +137,7 @@ class Loops:
             key, forth = (scan.body, args[: scan.n_given]), scan.forward or scan
             own = rows[number]
             if key in kept and key not in states:
-                states[key] = self._more(forth.n_states)
+                states[key] = self._more(forth.length * len(forth.body.state))
                 known = dict(enumerate(states[key], forth.n_out))
                 if scan.forward is not None:
                     yield from self._turns(number, forth, key[1], known)
@@ -153,7 +153,7 @@ class Loops:
     def _turns(self, place: int, scan: Any, args: Sequence[int], rows: Mapping[int, int]) -> Due:
         """The operations of a loop, of whose results some rows are wanted. What it reads at a row for each step has to
         be in one kind of memory, and is copied first if it is not."""
-        step = scan.recurrence()
+        step = scan.recurrence(keeps=max(rows) >= scan.n_out)
         known = self._more(scan.constants.size)
         self.constants |= zip(known, scan.constants.ravel().tolist())
         given, needed = [*args, *known], step.needed(rows)

@@ -40,7 +40,8 @@ class Loops:
         x, outside = f"w + {given + n} + {n_x} * k", f"w + {given + scan.first_outside}"
         forth = f"for (int k = 0; k < {scan.length}; ++k)"
         if not isinstance(scan, Reverse):
-            step, state, n_state = self._step(scan, "all"), take(scan.n_state), scan.n_state
+            n_state = n + (scan.tied is not None)
+            step, state = self._step(scan, "all"), take(n_state)
             return [
                 *repeated(n_state, f"w[{state} + k] = 0.0;"),
                 *repeated(n, f"w[{state} + k] = w[{given} + k];"),
@@ -49,14 +50,14 @@ class Loops:
                 *repeated(n, f"w[{out} + k] = w[{state} + k];"),
                 *([] if scan.tied is None else [f"w[{out + scan.tied}] = w[{state + n}];"]),
             ]
-        onward, back = self._step(scan, "carry"), self._step(scan, "back")
-        states, slope = take(n * (scan.length + 1)), take(n)
-        there, adjoints = f"w + {states} + {n} * k", given + scan.n_given
+        onward, back, size = self._step(scan, "states"), self._step(scan, "back"), len(scan.body.state)
+        states, carry, slope = take(size * scan.length), take(n), take(n)
+        there, adjoints = f"w + {states} + {size} * k", given + scan.n_given
         totals = f"w + {out + scan.first_outside}"
         return [
-            *repeated(n, f"w[{states} + k] = w[{given} + k];"),
+            *repeated(n, f"w[{carry} + k] = w[{given} + k];"),
             forth,
-            f"    {onward}({there}, {x}, {outside}, {fixed}, w + {states + n} + {n} * k);",
+            f"    {onward}(w + {carry}, {x}, {outside}, {fixed}, w + {carry}, {there});",
             *repeated(n, f"w[{slope} + k] = w[{adjoints} + k];"),
             *repeated(scan.n_out, f"w[{out} + k] = 0.0;"),
             f"for (int k = {scan.length - 1}; k >= 0; --k)",

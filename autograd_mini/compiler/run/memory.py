@@ -1,11 +1,9 @@
-"""Memory that machine code reads and writes, for results and for what is computed on the way; and the states of loops
-that their forward passes keep for their backward passes."""
+"""Memory that machine code reads and writes, for results and for what is computed on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import ref
 
 import numpy
 from numpy.typing import NDArray
@@ -97,22 +95,3 @@ def table(records: Sequence[Any], width: int) -> tuple[int, Any]:
     """The address of a new table of records of so many words each, and the array that holds it."""
     numbers = copied(records or [[0] * width], numpy.int64)
     return address(numbers, numbers.shape), numbers
-
-
-class KeptStates:
-    """Keeps the states of a loop by the array that came out of it, until they are taken or that array is freed."""
-
-    def __init__(self) -> None:
-        self._found: dict[int, tuple[ref[Floats], Floats]] = {}
-
-    def keep(self, out: Floats, states: Floats) -> None:
-        key = id(out)
-        self._found[key] = ref(out, lambda _: self._found.pop(key, None)), states
-
-    def taken(self, out: Floats) -> Floats | None:
-        """Take the states kept by an array; None if there are none, or no more."""
-        known, states = self._found.pop(id(out), (None, None))
-        return states if known is not None and known() is out else None
-
-
-kept_states: KeptStates = KeptStates()

@@ -18,7 +18,6 @@ from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.partition import FEWEST_PLACED, MOST_TURNS
 from autograd_mini.compiler.run.gather import Gather
-from autograd_mini.compiler.run.memory import kept_states
 
 Values = list[Any]
 Step = Callable[[Values, int], ir.Floats]
@@ -124,8 +123,10 @@ def loop_step(operation: ir.Loop, place: Mapping[ir.Pack, int], *, in_machine_co
         given = numpy.zeros((scan.n_in, width))
         for number, index, where in takers:
             given[where] = values[number][index]
-        states = None if forward is None else kept_states.taken(values[forward])
-        return scan.run(given, in_machine_code=in_machine_code, keeps=operation.keeps, states=states)
+        forth = None if forward is None else values[forward]
+        if forward is not None and forth is not None:
+            values[forward] = forth.copy()  # its states go when they were used
+        return scan.run(given, in_machine_code=in_machine_code, keeps=operation.keeps, forth=forth)
 
     return step
 

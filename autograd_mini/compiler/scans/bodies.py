@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
-from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Scalar, Scalars, Terms
+from autograd_mini.compiler.code.machine_rows import is_costly
+from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Looped, Scalar, Scalars, Terms, alive, depending
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.scans.gating import GatedTape
 from autograd_mini.compiler.scans.step_programs import Program, Step
@@ -69,12 +71,12 @@ class Body:
         )
 
     def program(self, kind: str) -> Program:
-        """The program of a kind: "all" for the step, "carry" for the next carry alone, "back" for its adjoints, and
-        "doubts" for these and for how many zeros have met inf or nan in them so far, or infs -inf."""
-        programs: dict[str, Callable[[], Program]] = {
-            "all": self._all, "carry": self._carry, "back": self._back, "doubts": self._doubts,
-        }  # fmt: skip
-        return programs[kind]()
+        """The program of a kind: "all" for the step, "carry" for the next carry alone, "keeps" and "states" for these
+        and what the backward pass needs to know, "back" for its adjoints, and "doubts" for these and for how many zeros
+        have met inf or nan in them so far, or infs -inf."""
+        if kind in ("back", "doubts"):
+            return self._knowing_state(self._way_back if kind == "back" else self._doubts())
+        return self._onward(gives=kind in ("all", "keeps"), keeps=kind in ("keeps", "states"))
 
     def step(self, kind: str, *, in_machine_code: bool) -> Step:
         """A program of a kind, ready to run."""
@@ -87,31 +89,34 @@ class Body:
     def _tape(self) -> GatedTape:
         return GatedTape(Scalars(self.scalars, [], []))
 
-    def _all(self) -> Program:
-        growing = Growing(self.scalars)
+    def _onward(self, *, gives: bool, keeps: bool) -> Program:
+        growing = Growing(self._way_back.scalars if keeps else self.scalars)
         carry, following = [*self.carry], [*self.following]
-        if self.tied is not None:
+        if gives and self.tied is not None:
             carry += growing.inputs(0, 1)
             following.append(growing.add(Terms([1.0, 1.0], [carry[-1], self.tied], [ONE, ONE])))
-        return Program(growing.scalars, [carry, self.x, self.outside], self.fixed, [following, self.kept], [(0, 0)])
-
-    def _carry(self) -> Program:
-        return Program(self.scalars, [self.carry, self.x, self.outside], self.fixed, [self.following], [(0, 0)])
-
-    def _back(self) -> Program:
-        return self._back_on(self._tape())
+        outputs = [following, *([self.kept] if gives else []), *([self.state] if keeps else [])]
+        return Program(growing.scalars, [carry, self.x, self.outside], self.fixed, outputs, [(0, 0)])
 
     def _doubts(self) -> Program:
-        tape = self._tape()
-        program = self._back_on(tape)
-        (before,) = tape.inputs(0, 1)
+        program, growing = self._way_back, Growing(self._way_back.scalars)
+        (before,) = growing.inputs(0, 1)
         inputs, carried = [*program.inputs, [before]], [*program.carried, (len(program.inputs), len(program.outputs))]
-        outputs = [*program.outputs, [tape.sum([before, *_doubts_of(tape, len(self.scalars))])]]
-        return program._replace(scalars=tape.scalars, inputs=inputs, outputs=outputs, carried=carried)
+        outputs = [*program.outputs, [growing.sum([before, *_doubts_of(growing, len(self.scalars))])]]
+        return Program(growing.scalars, inputs, self.fixed, outputs, carried)
 
-    def _back_on(self, tape: GatedTape) -> Program:
+    def _knowing_state(self, program: Program) -> Program:
+        """A program that is given what was kept of the step, and does not compute it again."""
+        scalars = [*program.scalars]
+        for number in self.state[len(self.carry) :]:
+            scalars[number] = Input(0, number)
+        return program._replace(scalars=scalars, inputs=[self.state, *program.inputs[1:]])
+
+    @cached_property
+    def _way_back(self) -> Program:
         """The program from what a step is given and the adjoints of what it gives to the adjoints of what it is given;
         those of what comes from outside are added to those of the steps before."""
+        tape = self._tape()
         of_following, of_kept = tape.inputs(0, len(self.following)), tape.inputs(0, len(self.kept))
         before = tape.inputs(0, len(self.outside))
         seeds = [*zip(self.following, of_following), *zip(self.kept, of_kept)]
@@ -123,8 +128,24 @@ class Body:
         outputs = [numbers[:n], numbers[n:m], totals]
         return Program(tape.scalars, inputs, self.fixed, outputs, [(3, 0), (5, 2)])
 
+    @cached_property
+    def state(self) -> list[int]:
+        """What is kept for the way back: the carry, and functions of a library that it needs and that know no
+        adjoint."""
+        program, costly = self._way_back, list[int]()
+        scalars, adjoint = [*program.scalars], bytearray(len(program.scalars))
+        for number in chain(*program.inputs[3:]):
+            adjoint[number] = 1
+        depending(scalars, adjoint)
+        for number, scalar in enumerate(program.scalars):
+            if type(scalar) is Application and not adjoint[number] and is_costly(scalar.primitive, len(scalar.args)):
+                scalars[number] = Input(0, number)
+                costly.append(number)
+        is_needed = alive(scalars, [*chain(*program.outputs)])
+        return [*self.carry, *[number for number in costly if is_needed[number]]]
 
-def _doubts_of(tape: GatedTape, first: int) -> list[int]:
+
+def _doubts_of(tape: Growing, first: int) -> list[int]:
     """Scalars that are not 0 where a product among the scalars from `first` on has one factor 0 and the other inf or
     nan, and where inf meets -inf in a sum."""
     pairs: dict[tuple[int, int], None] = {}

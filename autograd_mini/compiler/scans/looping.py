@@ -16,7 +16,7 @@ import numpy
 from autograd_mini.calls import as_value
 from autograd_mini.compiler.code.libraries import binding
 from autograd_mini.compiler.ir.program import Floats
-from autograd_mini.compiler.ir.scalars import Application, Component, Input, Looped, Number, Scalar, Scalars
+from autograd_mini.compiler.ir.scalars import Component, Input, Looped, Number, Scalar, Scalars
 from autograd_mini.compiler.passes.merging import Together
 from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.normalising import normalise
@@ -283,10 +283,6 @@ def _key(scalar: Scalar) -> Any:
     """A key that is equal for scalars that are computed alike."""
     if isinstance(scalar, Number):
         return scalar.number.hex()
-    if isinstance(scalar, Input):
-        return scalar.array
-    if isinstance(scalar, Application):
-        return scalar.primitive, scalar.args
     if isinstance(scalar, Component):
         return scalar.vector.primitive, scalar.vector.args, scalar.index
     if isinstance(scalar, Looped):

@@ -28,7 +28,9 @@ class Program(NamedTuple):
 
     Attributes:
         fixed: scalars that are given in an array of their own, the same for all columns.
-        carried: pairs of an input and an output of the same size: the input holds the output at the next step.
+        carried: pairs of an input and an output of the same size: the input holds the output at the next step. Both
+            have the same rows, which hold what the first step is given, and in the end what the last one gives. To
+            numbers of all but the first such array a step only adds.
     """
 
     scalars: Sequence[Scalar]

@@ -22,6 +22,7 @@ from autograd_mini.compiler.code.repeating import Turns
 from autograd_mini.compiler.ir.program import Floats, Leaf, Pack
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import ONE, Looped, Number, Scalars, alive
+from autograd_mini.compiler.partition import BLOCK_BYTES
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.pipeline import Source, build
 from autograd_mini.compiler.run import memory
@@ -77,12 +78,13 @@ class StraightStep:
         rows = [[*range(end - len(each), end)] for each, end in zip(arrays, accumulate(map(len, arrays)))]
         n_inputs = len(program.inputs)
         moving = [*zip(chain(*program.inputs, program.fixed), chain(*rows[:n_inputs], rows[-1]))]
-        gives = [*zip(chain(*program.outputs), chain(*rows[n_inputs:]))]
         carried = [
-            (number, following, row, None)
+            (number, following, row, row)
             for given, given_back in program.carried
             for number, following, row in zip(program.inputs[given], program.outputs[given_back], rows[given])
         ]
+        others = {*range(len(program.outputs))}.difference(given_back for _, given_back in program.carried)
+        gives = [each for place in others for each in zip(program.outputs[place], rows[n_inputs + place])]
         head = Turns(program.scalars, self._operations.heads, self._operations.sequence, 0, carried, [], moving, gives)
         places = _Moving(asm, [*map(len, arrays)])
 
@@ -132,6 +134,8 @@ class ChunkedStep:
         row[is_fixed] -= len(self._uniform)
         self._row = row  # for each pointer: the row that it points to, and its array
         self._array = numpy.select([is_fixed, array == UNIFORM, array == SCRATCH], [n + 1, n, n + 2], array)
+        given, back = program.carried[0]
+        self._carried: tuple[int, int, int] = given, n_inputs + back, len(program.inputs[given])
 
     def _functions(self, width: int) -> tuple[Any, Any]:
         """The function that runs steps on so many columns at a time, and the table of the bodies."""
@@ -142,19 +146,29 @@ class ChunkedStep:
 
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
         columns = rows[0].array.shape[1]
+        at_a_time = max(1, BLOCK_BYTES // (8 * max(1, self._carried[-1]) * columns))
+        for start in range(0, steps, at_a_time):
+            *some, last = [Rows(array, first + start * pace, pace) for array, first, pace in (*rows, fixed)]
+            self._run(min(at_a_time, steps - start), some, last, columns)
+
+    def _run(self, steps: int, rows: Sequence[Rows], fixed: Rows, columns: int) -> None:
+        """Steps whose carries all have memory: machine code that comes in parts writes none over the one it reads."""
         run, bodies = self._functions(1 if columns == 1 else host_width())
         scratch = Rows(memory.empty(self.kernel.n_scratch, columns))
         arrays = [*rows, Rows(self._uniform), fixed, scratch]
+        given, back, n = self._carried
+        carries = memory.empty((steps + 1) * n, columns)
+        carries[:n] = rows[given].array[rows[given].first :][:n]
+        arrays[given], arrays[back] = Rows(carries, 0, n), Rows(carries, n, n)
         sizes = [8 * columns] * len(rows) + [8, 8, 8 * columns]
         starts = [memory.address(each, each.shape) + size * first for (each, first, _), size in zip(arrays, sizes)]
         paces = [size * pace for (_, _, pace), size in zip(arrays, sizes)]
         pointers, moves = memory.empty(len(self._array), of=numpy.int64), numpy.array(paces)[self._array]
         pointers[...] = numpy.array(starts)[self._array] + numpy.array(sizes)[self._array] * self._row
-        moving = moves.nonzero()[0]
-        table = memory.empty(len(moving), 2, of=numpy.int64)
-        table[:, 0], table[:, 1] = moving, moves[moving]
+        table = memory.copied([*zip(*moves.nonzero(), moves[moves != 0])], numpy.int64)
         at = [memory.address(each, each.shape) for each in (pointers, table)]
-        run(bodies, self._step.starts, len(self._step.starts), at[0], columns, steps, at[1], len(table))
+        run(bodies, self._step.starts, *at, len(self._step.starts), columns, steps, len(table))
+        rows[given].array[rows[given].first :][:n] = carries[steps * n :]
 
 
 def _stepping() -> str:
@@ -171,21 +185,13 @@ def _stepping() -> str:
         function.each("%n_moves", move)
 
     function.each("%steps", step)
-    counts = "i64 %columns, i64 %steps, ptr %moves, i64 %n_moves"
-    return function.text(f"void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, {counts})", "ret void")
+    counts = "i64 %count, i64 %columns, i64 %steps, i64 %n_moves"
+    return function.text(f"void @BODY(ptr %bodies, ptr %starts, ptr %p, ptr %moves, {counts})", "ret void")
 
 
 STEPPING = _stepping()
 
-Stepping: Any = ctypes.CFUNCTYPE(
-    None,
-    *[ctypes.c_void_p] * 2,
-    ctypes.c_int64,
-    ctypes.c_void_p,
-    *[ctypes.c_int64] * 2,
-    ctypes.c_void_p,
-    ctypes.c_int64,
-)
+Stepping: Any = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 4)
 
 
 class PackedStep:
@@ -216,8 +222,7 @@ class PackedStep:
             for leaf, (array, first, pace) in zip(self.leaves, (*rows[:n_inputs], fixed)):
                 width = columns if leaf.batched else 1
                 given[leaf] = array[first + step * pace :][: leaf.lanes].reshape(leaf.lanes, width)
-            found = self._executor(given, columns).rows["value"]
-            start = 0
+            found, start = numpy.array(self._executor(given, columns).rows["value"]), 0
             for size, (array, first, pace) in zip(self._sizes, rows[n_inputs:]):
                 array[first + step * pace :][:size] = found[start : start + size]
                 start += size

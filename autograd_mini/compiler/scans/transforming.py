@@ -10,7 +10,7 @@ for changes u of θ: since u · R(θ, v) = v · ∂F/∂θ u, its derivative by 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from math import isqrt
 from typing import Any, TypeAlias, TypeVar
 
@@ -22,7 +22,6 @@ from autograd_mini.compiler.ir.program import Floats, Index
 from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS, LONGEST_TURN, MOST_STATES
 from autograd_mini.compiler.passes.nodes import Scanned
 from autograd_mini.compiler.passes.tracing import Trace
-from autograd_mini.compiler.run.memory import kept_states
 from autograd_mini.compiler.scans.bodies import Body
 from autograd_mini.compiler.scans.step_programs import Rows
 from autograd_mini.compiler.scans.turning import back, forth
@@ -88,7 +87,6 @@ class Scan:
         self.first_outside: int = self.n_carry + length * self.n_x
         self.n_given: int = self.first_outside + len(body.outside)
         self.n_given_back: int = self.n_carry + length * len(body.kept)
-        self.n_state: int = self.n_carry + (body.tied is not None)
         self.n_in, self.n_rows, self.n_out = self._sizes()
         self.tied: int | None = self.n_rows if self.keeps_states and body.tied is not None else None
 
@@ -107,12 +105,12 @@ class Scan:
         """
         raise NotImplementedError
 
-    def run(self, given: Floats, *, in_machine_code: bool, keeps: bool = False, states: Floats | None = None) -> Floats:
+    def run(self, given: Floats, *, in_machine_code: bool, keeps: bool = False, forth: Floats | None = None) -> Floats:
         """What comes out for some columns, each by itself.
 
         Args:
-            keeps: keep the states for the backward pass, if they are few.
-            states: those that the forward pass kept.
+            keeps: keep the states for the backward pass, if they are few, in the memory behind what comes out.
+            forth: what came out of the forward pass.
         """
         n = given.shape[1]
         if not n:
@@ -121,19 +119,17 @@ class Scan:
         most = max(1, BLOCK_BYTES // (8 * width * max(1, self.n_carry))) * width
         columns = min(most, COLUMNS, -(-n // width) * width) if in_machine_code else n
         if columns == n:
-            return self._columns(numpy.ascontiguousarray(given), in_machine_code, keeps, states)
+            return self._columns(numpy.ascontiguousarray(given), in_machine_code, keeps, forth)
         out = numpy.empty((self.n_out, n))
         for start in range(0, n, columns):
             part = given[:, start : start + columns]
             filled = numpy.empty((self.n_in, columns))
             filled[:, : part.shape[1]] = part
             filled[:, part.shape[1] :] = part[:, -1:]
-            out[:, start : start + columns] = self._columns(filled, in_machine_code)[:, : part.shape[1]]
+            out[:, start : start + columns] = self._columns(filled, in_machine_code, False, None)[:, : part.shape[1]]
         return out
 
-    def _columns(
-        self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
-    ) -> Floats:
+    def _columns(self, given: Floats, in_machine_code: bool, keeps: bool, forth: Floats | None) -> Floats:
         """What comes out for columns that lie in memory without others."""
         raise NotImplementedError
 
@@ -150,7 +146,7 @@ class Scan:
         """How many steps lie between states that are kept."""
         if isinstance(self.checkpoint, int):
             return self.checkpoint
-        size = 16 * self.n_carry * columns * self.length
+        size = 8 * len(self.body.state) * columns * self.length
         return max(1, self.length) if size <= KEPT_BYTES else isqrt(self.length - 1) + 1
 
     def require_kernel(self) -> None:
@@ -160,7 +156,13 @@ class Scan:
         if self.checkpoint != "auto" or not is_small or not self.body.knows_doubts:
             raise NotImplementedError("scan")
 
-    def recurrence(self) -> Recurrence:
+        """Raise NotImplementedError unless a kernel may hold the loop, with all its states in the memory of a block."""
+        n_each = len(self.body.state) + self.n_x + len(self.body.kept) + self.constants.shape[1]
+        is_small = len(self.body.scalars) <= LONGEST_TURN and self.length * n_each <= MOST_STATES
+        if self.checkpoint != "auto" or not is_small or not self.body.knows_doubts:
+            raise NotImplementedError("scan")
+
+    def recurrence(self, *, keeps: bool = False) -> Recurrence:
         """One step, and where its numbers are among those that go in and come out. The states come after those that
         come out; the constants, step by step, after those that go in."""
         raise NotImplementedError
@@ -175,8 +177,6 @@ class Forward(Scan):
     """The loop itself, from what goes in to what comes out."""
 
     keeps_states = True
-    trace: Trace
-    key: Any
 
     def _sizes(self) -> tuple[int, int, int]:
         return self.n_given, self.n_given_back, self.n_given_back + (self.body.tied is not None)
@@ -192,38 +192,21 @@ class Forward(Scan):
     def reverse(self) -> Reverse:
         return Reverse(self.body, self.length, self.constants, self.checkpoint)
 
-    @property
-    def n_states(self) -> int:
-        return self.n_carry * self.length
+    def recurrence(self, *, keeps: bool = False) -> Recurrence:
+        step = self.body.program("keeps" if keeps else "all").expanded()
+        return forth(step, self.length, self.n_carry, self.n_out, self.tied)
 
-    def recurrence(self) -> Recurrence:
-        return forth(self.body.program("all").expanded(), self.length, self.n_carry, self.n_out, self.tied)
-
-    def _columns(
-        self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
-    ) -> Floats:
-        body, n = self.body, self.n_carry
-        step, all_carried = body.step("all", in_machine_code=in_machine_code), self.n_state
-        at_a_time = min(self.length, max(1, BLOCK_BYTES // (8 * max(1, all_carried) * given.shape[1])))
-        keeps = keeps and self.checkpoint == "auto" and self._every(given.shape[1]) == self.length
-        at_a_time = self.length if keeps else at_a_time
-        states = numpy.zeros(((at_a_time + 1) * all_carried, given.shape[1]))
-        states[:n] = given[:n]
-        out = numpy.empty((self.n_out, given.shape[1]))
-        n_kept = len(body.kept)
-        for start in range(0, self.length, at_a_time):
-            steps = min(at_a_time, self.length - start)
-            inputs = self._inputs(Rows(states, 0, all_carried), given, start)
-            outputs = [Rows(states, all_carried, all_carried), Rows(out, n + start * n_kept, n_kept)]
-            step.run(steps, [*inputs, *outputs], self._fixed(start))
-            last = states[steps * all_carried : (steps + 1) * all_carried]
-            if not keeps:
-                states[:all_carried] = last
-        out[:n] = last[:n]
-        if self.tied is not None:
-            out[self.tied] = last[n]
-        if keeps:
-            kept_states.keep(out, states)
+    def _columns(self, given: Floats, in_machine_code: bool, keeps: bool, forth: Floats | None) -> Floats:
+        n, columns = self.n_carry, given.shape[1]
+        keeps = keeps and self.checkpoint == "auto" and self._every(columns) == self.length
+        memory = numpy.empty((self.n_out + (self.length * len(self.body.state) if keeps else 0), columns))
+        carry, out = numpy.zeros((n + (self.tied is not None), columns)), memory[: self.n_out]
+        carry[:n] = given[:n]
+        rows = [*self._inputs(Rows(carry), given, 0), Rows(carry), Rows(out, n, len(self.body.kept))]
+        rows += [Rows(memory, self.n_out, len(self.body.state))] if keeps else []
+        step = self.body.step("keeps" if keeps else "all", in_machine_code=in_machine_code)
+        step.run(self.length, rows, self._fixed(0))
+        out[:n], out[self.n_rows :] = carry[:n], carry[n:]
         return out
 
 
@@ -240,7 +223,7 @@ class Reverse(Scan):
     def forward(self) -> Forward:  # type: ignore[override]
         return Forward(self.body, self.length, self.constants, self.checkpoint)
 
-    def recurrence(self) -> Recurrence:
+    def recurrence(self, *, keeps: bool = False) -> Recurrence:
         return back(self.body.program(self.step).expanded(), self.length, self.n_in)
 
     @cached_property
@@ -265,48 +248,33 @@ class Reverse(Scan):
             *[(part, forward, kept_change[places]) for part, places in weights],
         ]
 
-    def _columns(
-        self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
-    ) -> Floats:
-        body, n, n_x, n_kept, columns = self.body, self.n_carry, self.n_x, len(self.body.kept), given.shape[1]
-        is_kept = states is not None and states.shape == ((self.length + 1) * self.n_state, columns)
-        every, size = (self.length, self.n_state) if is_kept else (self._every(columns), n)
-        starts = range(0, self.length, every)
-        first = numpy.empty((len(starts) * n, columns))
-        slopes = numpy.empty(((min(every, self.length) + 1) * n, columns))
+    def _columns(self, given: Floats, in_machine_code: bool, keeps: bool, forth: Floats | None) -> Floats:
+        n, n_x, n_kept, size = self.n_carry, self.n_x, len(self.body.kept), len(self.body.state)
+        step, columns = partial(self.body.step, in_machine_code=in_machine_code), given.shape[1]
+        states, first = None if forth is None else forth.base, self.forward.n_out
+        is_kept = states is not None and states.shape == (first + self.length * size, columns)
+        every = self.length if is_kept else self._every(columns)
         if states is None or not is_kept:
-            states = numpy.empty_like(slopes)
-        there, back = states, body.step(self.step, in_machine_code=in_machine_code)
-        out, of_kept = numpy.zeros((self.n_out, columns)), self.n_given + n
-
-        def advance(start: int) -> int:
-            steps = min(every, self.length - start)
-            if not is_kept:
-                inputs = self._inputs(Rows(there, 0, n), given, start)
-                onward = body.step("carry", in_machine_code=in_machine_code)
-                onward.run(steps, [*inputs, Rows(there, n, n)], self._fixed(start))
-            return steps * n
-
-        states[:n] = given[:n]
-        for number, start in enumerate(starts):
-            first[number * n : (number + 1) * n] = states[:n]
+            states, first = numpy.empty((min(every, self.length) * size, columns)), 0
+        starts, carry, checkpoints = range(0, self.length, every), given[:n].copy(), list[Floats]()
+        for start in starts:
+            checkpoints.append(carry.copy())
             if start != starts[-1]:
-                end = advance(start)
-                states[:n] = states[end : end + n]
-        slope = given[self.n_given : of_kept]
-        for number, start in reversed([*enumerate(starts)]):
-            states[:n] = first[number * n : (number + 1) * n]
-            end = advance(start)
-            slopes[end : end + n] = slope
+                step("carry").run(every, [*self._inputs(Rows(carry), given, start), Rows(carry)], self._fixed(start))
+        out, slopes, of_kept = numpy.zeros((self.n_out, columns)), given[self.n_given :][:n].copy(), self.n_given + n
+        for start, carry in zip(reversed(starts), reversed(checkpoints)):
             steps = min(every, self.length - start)
             last = start + steps - 1
-            inputs = self._inputs(Rows(states, (steps - 1) * size, -size), given, last, -1)
-            adjoints = [Rows(slopes, end, -n), Rows(given, of_kept + last * n_kept, -n_kept)]
+            if not is_kept:
+                rows = [*self._inputs(Rows(carry), given, start), Rows(carry), Rows(states, 0, size)]
+                step("states").run(steps, rows, self._fixed(start))
+            state = Rows(states, first + (steps - 1) * size, -size)
+            adjoints = [Rows(slopes), Rows(given, of_kept + last * n_kept, -n_kept)]
             outside, more = Rows(out, self.first_outside), [Rows(out, row) for row in range(self.n_given, self.n_out)]
-            outputs = [Rows(slopes, end - n, -n), Rows(out, n + last * n_x, -n_x), outside]
-            back.run(steps, [*inputs, *adjoints, outside, *more, *outputs, *more], self._fixed(last, -1))
-            slope = slopes[:n].copy()
-        out[:n] = slope
+            inputs = [*self._inputs(state, given, last, -1), *adjoints, outside, *more]
+            outputs = [Rows(slopes), Rows(out, n + last * n_x, -n_x), outside, *more]
+            step(self.step).run(steps, [*inputs, *outputs], self._fixed(last, -1))
+        out[:n] = slopes
         return out
 
 

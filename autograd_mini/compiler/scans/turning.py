@@ -12,7 +12,7 @@ from autograd_mini.compiler.scans.step_programs import Program
 
 def forth(step: Program, length: int, n: int, n_out: int, tied: int | None) -> Recurrence:
     """A loop that carries n numbers, and from which `n_out` numbers come out; `tied` is as in `Scan`."""
-    (carry, x, outside), (following, kept) = step.inputs, step.outputs
+    (carry, x, outside), (following, kept, *states) = step.inputs, step.outputs
     n_x = len(x)
     end = n + length * n_x
     rows: list[tuple[int | None, int]] = [(row, row) for row in range(n)]
@@ -20,19 +20,19 @@ def forth(step: Program, length: int, n: int, n_out: int, tied: int | None) -> R
         rows.append((None, tied))
     fixed = Lanes(step.fixed, end + len(outside), len(step.fixed))
     given = [Lanes(x, n, n_x), Lanes(outside, end), fixed]
-    gives = [Lanes(kept, n, len(kept)), Lanes(carry[:n], n_out, n)]
+    gives = [Lanes(kept, n, len(kept)), *[Lanes(each, n_out, len(each)) for each in states]]
     carried = [(*pair, *own) for pair, own in zip(zip(carry, following), rows)]
     return Recurrence(step.scalars, length, carried, given, gives)
 
 
 def back(step: Program, length: int, n_in: int) -> Recurrence:
     """The backward loop, which computes adjoints; `n_in` numbers go into it."""
-    (carry, x, outside, of_following, of_kept, before), (slopes, of_x, totals) = step.inputs, step.outputs
-    n, n_x, n_kept, n_fixed, last = len(carry), len(x), len(of_kept), len(step.fixed), length - 1
-    end, known = n + length * n_x, n_in + length * n
+    (state, x, outside, of_following, of_kept, before), (slopes, of_x, totals) = step.inputs, step.outputs
+    n, n_x, n_kept, n_fixed, last = len(slopes), len(x), len(of_kept), len(step.fixed), length - 1
+    end, known = n + length * n_x, n_in + length * len(state)
     adjoints = end + len(outside)
     given = [
-        Lanes(carry, n_in + last * n, -n),
+        Lanes(state, n_in + last * len(state), -len(state)),
         Lanes(x, n + last * n_x, -n_x),
         Lanes(outside, end),
         Lanes(of_kept, adjoints + n + last * n_kept, -n_kept),

@@ -75,6 +75,13 @@ def test_angles_of_every_size(name):
             assert units_in_the_last_place(getattr(mpmath, name)(mpmath.mpf(x)), got) <= MOST[name], x
 
 
+@pytest.mark.parametrize("name", elementary.OF_ANGLES)
+@given(st.floats(-0.8, 0.8))
+def test_small_angles_have_the_bits_that_they_have_among_others(name, x):
+    compute = machine(ROWS[name], 1, 4)
+    assert compute(numpy.array([x] * 4))[0].hex() == compute(numpy.array([x, 2.0, 1e9, 2.0]))[0].hex()
+
+
 @pytest.mark.parametrize("name", MOST)
 def test_signs_and_bounds(name):
     got = machine(ROWS[name], 1, 4)(MANY)

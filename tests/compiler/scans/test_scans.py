@@ -10,6 +10,7 @@ import autograd_mini
 from autograd_mini import (
     Value,
     compile,
+    cos,
     dot,
     exp,
     grad,
@@ -26,7 +27,9 @@ from autograd_mini import (
     value_and_grad,
     where,
 )
-from autograd_mini.compiler.scans import looping, stepping
+from autograd_mini.compiler.code.machine_rows import is_costly
+from autograd_mini.compiler.ir.scalars import primitives_of
+from autograd_mini.compiler.scans import looping, stepping, transforming
 from autograd_mini.compiler.ties import settling
 from autograd_mini.testing import strategies
 from tests.compiler.comparing import BACKENDS, arrays_of, disagreement, flat
@@ -147,6 +150,29 @@ def test_ties_are_found_whatever_memory_held(backend, monkeypatch):
 
     assert compile(f, backend=backend).grad(0.0) == 1.0
     assert compile(f, batch=True, backend=backend).grad(numpy.array([0.5, 0.0, -1.0, 0.0])).tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize("longest", [1000, 0])
+def test_numbers_that_change_places_from_step_to_step(longest, backend, monkeypatch):
+    monkeypatch.setattr(stepping, "LONGEST_STRAIGHT", longest)
+    monkeypatch.setattr(transforming, "MOST_STATES", 0)
+
+    def f(a, b, c):
+        (a, b, c), kept = scan(lambda s, x: ((s[2], s[0], s[1] * x), s), (a, b, c), [1.0, 2.0, 3.0, 4.0, 5.0])
+        return a + 10.0 * b + 100.0 * c + kept[0][3] * kept[2][1]
+
+    compiled = compile(f, backend=backend)
+    assert compiled.value_and_grad(1.0, 2.0, 3.0) == value_and_grad(f)(1.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize("function", [sin, cos, tanh, exp, log])
+def test_the_way_back_calls_no_function_that_the_way_forth_called(function):
+    compiled = compile(lambda a, b: scan(lambda s, _: (function(s + b) * a + 2.0, None), 1.0, length=40)[0])
+    assert disagreement(compiled.value_and_grad(0.7, 0.2), value_and_grad(compiled.function)(0.7, 0.2)) == ""
+    (loop,) = compiled._latest.parts[0].plan.loops
+    primitives = primitives_of(loop.scan.body.program("back").needed())
+    assert not any(is_costly(*each) for each in primitives)
+    assert any(is_costly(*each) for each in primitives_of(loop.scan.body.program("keeps").needed()))
 
 
 def test_matches_many_digits():
@@ -444,7 +470,9 @@ def test_programs_are_read():
     assert "scan′⟨9⟩" in str(compiled.program)
 
 
-def test_long_steps_in_chunks_give_the_bits_of_short_ones(monkeypatch):
+@pytest.mark.parametrize("block", [1, 500, 2**19])
+def test_long_steps_in_chunks_give_the_bits_of_short_ones(block, monkeypatch):
+    monkeypatch.setattr(stepping, "BLOCK_BYTES", block)
     compiled = compile(network, batch="xs")
     xs = numpy.random.default_rng(7).normal(size=(37, 6))
     expected = compiled.value_and_grad(W, U, H, xs)
