@@ -29,7 +29,6 @@ class Rules:
         constants: Sequence[float | None],
         wanted: Sequence[int],
         apply: Callable[..., Any],
-        number: Callable[[float], Any] = float,
     ) -> list[tuple[int, float, Any]]:
         """The local derivatives by the arguments that are wanted: the place of each, a sign, and a number or None
         for 1; without those that are a choice of 0.
@@ -38,21 +37,12 @@ class Rules:
             args: the result, and then the arguments.
             constants: of the arguments, the numbers of those that are constants.
             apply: `apply(primitive, *args)` carries out an operation.
-            number: what a constant is there.
         """
-        rule = self.rule(primitive, constants, wanted)
-        known: Any = args if rule.is_plain else rule.numbers(args, apply, number)
+        key = primitive, *wanted, *[None if each is None else each.hex() for each in constants]
+        rule = self._found.get(key) or Rule(primitive, constants, wanted)
+        self._found[key] = rule
+        known: Any = rule.numbers(args, apply) if rule.operations or rule.constants else args
         return [(place, c, None if local is None else known[local]) for place, c, local in rule.locals]
-
-    def rule(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> Rule:
-        """The same for any arguments, of which some are these constants."""
-        key = primitive, *wanted
-        if constants.count(None) < len(constants):
-            key = *key, *[None if each is None else each.hex() for each in constants]
-        rule = self._found.get(key)
-        if rule is None:
-            rule = self._found[key] = Rule(primitive, constants, wanted)
-        return rule
 
 
 class Rule(RuleRecorder):
@@ -60,7 +50,6 @@ class Rule(RuleRecorder):
 
     Attributes:
         locals: for arguments by place a sign, and the place of a local derivative; None for 1.
-        is_plain: it computes nothing: these are among `out` and the arguments.
     """
 
     def __init__(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> None:
@@ -79,7 +68,6 @@ class Rule(RuleRecorder):
             elif is_wanted:
                 self.locals.append((place, 1.0, self.place(local, primitive.name)))
         self.operations[:] = [each for each in self.operations if each[0] <= last]
-        self.is_plain: bool = not self.operations and not self.constants
 
 
 def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
