@@ -61,7 +61,7 @@ class Source:
             return self.origin.suits_scalars
         n_scalars, has_batch = len(self.scalars.scalars), self.frame.has_batch
         sizes = (too_many_forms(n_scalars), n_scalars, 0) if self.is_ragged else sizes_of(self.scalars, self.forms)
-        gains = bool(self.scalars.guards) or any(type(scalar) is Looped for scalar in self.scalars.scalars)
+        gains = bool(self.scalars.guards) or Looped in map(type, self.scalars.scalars)
         return suits_scalars(*sizes, has_batch, has_batch and self.frame.reduces, has_batch and gains)
 
     @cached_property

@@ -101,17 +101,21 @@ class Chunks:
         is_fresh = row_of[cut.written] < 0
         fresh, fresh_ends = cut.written[is_fresh], _ends(cut.chunk_of_written[is_fresh], n_chunks)
         freed, freed_ends = cut.outside[cut.is_freed], _ends(cut.chunk_of_outside[cut.is_freed], n_chunks)
+        rows = [*range(self.n_rows)]  # those that there are at first, and then those of what is fresh
+        row_of[fresh] = len(rows) + numpy.arange(len(fresh))  # at first, where among these
+        places = row_of[freed].tolist()
         free: list[int] = []
         start = begin = 0
         for stop, end in zip(fresh_ends, freed_ends):
             n_more = stop - start - len(free)
             n = max(0, -n_more)
-            rows = [*reversed(free[n:]), *range(self.n_rows, self.n_rows + n_more)]
+            rows += reversed(free[n:])
+            rows += range(self.n_rows, self.n_rows + n_more)
             self.n_rows += max(0, n_more)
             del free[n:]
-            row_of[fresh[start:stop]] = rows
-            free += dict.fromkeys(row_of[freed[begin:end]].tolist())
+            free += dict.fromkeys(map(rows.__getitem__, places[begin:end]))
             start, begin = stop, end
+        row_of[fresh] = rows[len(rows) - len(fresh) :]
         numbers = numpy.concatenate([cut.outside, cut.written])
         chunk_of = numpy.concatenate([cut.chunk_of_outside, cut.chunk_of_written])
         numbers = numbers[numpy.argsort(chunk_of, kind="stable")]

@@ -97,7 +97,8 @@ def kernel_of(
             arrays=arrays,
             outers=outers,
         )
-        only_weights = {*operations.weights.values()}.difference(operations.sequence.reads.numbers.tolist())
+        read = operations.sequence.reads.numbers.tolist() if operations.weights else ()
+        only_weights = {*operations.weights.values()}.difference(read)
         alone = [number for number in uniform if number not in only_weights]
         rows = [*operations.constants, *alone, *operations.weights, *arrays, *results]
         row_of = {number: row for row, number in enumerate(rows)}

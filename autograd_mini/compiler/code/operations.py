@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, repeat
-from operator import is_
+from itertools import chain, compress
+from operator import attrgetter
 from typing import Any
 
 import numpy
@@ -105,18 +105,18 @@ class Operations:
         self.weights: dict[int, int] = {}
         self._head_of: dict[Head, int] = {}
         self._copies: dict[tuple[int, ...], int] = {}
-        some: Any = scalars
-        self._scalars = some
+        self._scalars: Any = scalars
         self._fresh = len(scalars)
         wanted = [*wanted, *chain.from_iterable(each.factors for each in outers)]
         is_alive = alive(scalars, wanted)
         matrices, covered = matrices_of(scalars, is_alive, wanted, uniform) if uniform else ({}, set())
-        kinds = [*map(type, compress(scalars, is_alive))]
+        living = numpy.flatnonzero(numpy.frombuffer(is_alive, numpy.uint8))
+        kinds = numpy.fromiter(map(id, map(type, compress(scalars, is_alive))), numpy.int64, len(living))
 
-        def of_kind(kind: type[Scalar]) -> list[int]:
-            return [*compress(compress(range(len(scalars)), is_alive), map(is_, kinds, repeat(kind)))]
+        def of_kind(kind: type[Scalar]) -> Index:
+            return numpy.compress(kinds == id(kind), living)
 
-        numbers: dict[int, float] = {number: some[number].number for number in of_kind(Number)}
+        numbers: dict[int, float] = {number: self._scalars[number].number for number in of_kind(Number).tolist()}
         self._numbers = numbers
         literals = PLAIN.union(numbers.values())
         if len(literals) > most_literals:
@@ -131,12 +131,12 @@ class Operations:
                 due.append((number, self._matrix(matrices[number])))
             if number in numbers and number not in literal_of:
                 self.constants[number] = numbers[number]
-        due += self._vectors(of_kind(Component))
-        due += self._loops(of_kind(Looped), of_kind(Picked), arrays)
+        due += self._vectors(of_kind(Component).tolist())
+        due += self._loops(of_kind(Looped).tolist(), of_kind(Picked).tolist(), arrays)
         applied, applications, together = self._applications(of_kind(Application))
-        summed, sums = self._sums([number for number in of_kind(Terms) if number not in covered])
+        summed, sums = self._sums(numpy.setdiff1d(of_kind(Terms), [*covered], assume_unique=True))
         due += [*together, *((self._fresh, self._outer(outer)) for outer in outers)]
-        places = [*(place for place, _ in due), *applied, *summed]
+        places = numpy.concatenate([numpy.array([place for place, _ in due], numpy.int64), applied, summed])
         listing = Listing.joined([Listing.of([operation for _, operation in due]), applications, sums])
         self.sequence: Listing = listing.at(numpy.argsort(places, kind="stable"))
         self._number_heads()
@@ -181,10 +181,11 @@ class Operations:
                     each.require_emission()
         return number
 
-    def _applications(self, numbers: list[int]) -> tuple[list[int], Listing, Due]:
+    def _applications(self, numbers: Index) -> tuple[Index, Listing, Due]:
         """The operations for primitives, and their scalars; inexact functions of the same operands become one."""
-        args = Lists.of([self._scalars[number].args for number in numbers])
-        primitives = [self._scalars[number].primitive for number in numbers]
+        applications = [*map(self._scalars.__getitem__, numbers.tolist())]
+        args = Lists.of([*map(attrgetter("args"), applications)])
+        primitives = [*map(attrgetter("primitive"), applications)]
         place_of = {primitive: place for place, primitive in enumerate(dict.fromkeys(primitives))}
         places = numpy.fromiter(map(place_of.__getitem__, primitives), numpy.int64, len(numbers))
         literals = self._literal[args.numbers]
@@ -201,14 +202,14 @@ class Operations:
         heads_of, sizes_of, may_share = found
         same: dict[tuple[int, ...], dict[int, Primitive]] = {}
         for place in numpy.flatnonzero(may_share).tolist():
-            same.setdefault(self._scalars[numbers[place]].args, {})[numbers[place]] = primitives[place]
+            same.setdefault(applications[place].args, {})[int(numbers[place])] = primitives[place]
         shared = {operands: functions for operands, functions in same.items() if len(functions) > 1}
         together = [(min(each), self._together(each, operands)) for operands, each in shared.items()]
-        results = Lists(numpy.ones(len(numbers), numpy.int64), numpy.array(numbers, numpy.int64))
+        results = Lists(numpy.ones(len(numbers), numpy.int64), numbers)
         listing = Listing(results, heads_of, args.only(literals == 0), sizes_of)
         if shared:
             others = numpy.flatnonzero(~numpy.isin(numbers, [*chain.from_iterable(shared.values())]))
-            numbers, listing = [numbers[place] for place in others.tolist()], listing.at(others)
+            numbers, listing = numbers[others], listing.at(others)
         return numbers, listing, together
 
     def _vectors(self, numbers: list[int]) -> Due:
@@ -268,29 +269,27 @@ class Operations:
         self._fresh = found.fresh
         return due
 
-    def _sums(self, numbers: list[int]) -> tuple[list[int], Listing]:
+    def _sums(self, numbers: Index) -> tuple[Index, Listing]:
         """The operations for sums, and their scalars; a long sum is a chain of short ones."""
-        sums: list[Terms] = [self._scalars[number] for number in numbers]
-        n_terms = numpy.array([len(each.cs) for each in sums], numpy.int64)
-        signs = numpy.fromiter(chain.from_iterable([each.cs for each in sums]), float, n_terms.sum())
-        xs, ys = (
-            numpy.fromiter(chain.from_iterable(each), numpy.int64, signs.size)
-            for each in ([each.xs for each in sums], [each.ys for each in sums])
+        sums: list[Terms] = [*map(self._scalars.__getitem__, numbers.tolist())]
+        n_terms = numpy.fromiter(map(len, map(attrgetter("xs"), sums)), numpy.int64, len(sums))
+        signs, xs, ys = (
+            numpy.fromiter(chain.from_iterable(map(attrgetter(name), sums)), kind, n_terms.sum())
+            for name, kind in (("cs", float), ("xs", int), ("ys", int))
         )
-        from_zero = numpy.array([each.from_zero for each in sums], numpy.bool_)
+        from_zero = numpy.fromiter(map(attrgetter("from_zero"), sums), numpy.bool_, len(sums))
         parts = Lists(numpy.maximum(1, -(-n_terms // LONGEST_SUM)), numpy.array([]))
         owners, is_last = parts.owners, numpy.zeros(parts.lengths.sum(), numpy.bool_)
         is_last[parts.starts[1:] - 1] = True
         sizes = numpy.where(is_last, n_terms[owners] - LONGEST_SUM * (parts.lengths[owners] - 1), LONGEST_SUM)
-        results = numpy.array(numbers, numpy.int64)[owners]
+        results = numbers[owners]
         n_fresh = int(numpy.count_nonzero(~is_last))
         results[~is_last] = self._fresh + numpy.arange(n_fresh)
         self._fresh += n_fresh
         goes_on = numpy.flatnonzero(~is_last) + 1  # the parts that continue another
         has_before = numpy.zeros(len(results), numpy.bool_)
         has_before[goes_on] = True
-        kinds_of_signs, signs_of = numpy.unique(signs, return_inverse=True)
-        table = numpy.array([signs_of, self._literal[xs], self._literal[ys]])
+        table = numpy.array([signs > 0.0, self._literal[xs], self._literal[ys]])
         heads = numpy.zeros(len(results), numpy.int64)
         starts = sizes.cumsum() - sizes
         flags = numpy.array([from_zero[owners], has_before])
@@ -302,7 +301,7 @@ class Operations:
             for first in firsts.tolist():
                 cs, x, y = own[:, first]
                 pairs = [[each for each in pair if each != FACTOR_ONE] for pair in zip(*map(self._literals, (x, y)))]
-                terms: list[Term] = [*zip(kinds_of_signs[cs].tolist(), map(tuple, pairs))]
+                terms: list[Term] = [*zip((2.0 * cs - 1.0).tolist(), map(tuple, pairs))]
                 begins_at_zero, goes_on_from = flags[:, chosen[first]].tolist()
                 first_terms: list[Term] = [(1.0, (None,))] if goes_on_from else []
                 found.append(self._head(Sum((*first_terms, *terms), begins_at_zero and not goes_on_from)))
@@ -314,4 +313,4 @@ class Operations:
             reads.after(goes_on, results[goes_on - 1]),
             sizes,
         )
-        return numpy.array(numbers, numpy.int64)[owners].tolist(), listing
+        return numbers[owners], listing

@@ -13,7 +13,7 @@ from itertools import chain, compress
 from typing import Any, NamedTuple, TypeVar
 
 from autograd_mini.compiler.code.libraries import host_registers
-from autograd_mini.compiler.ir.scalars import ONE, Number, Scalar, Terms, operands
+from autograd_mini.compiler.ir.scalars import ONE, Number, Scalar, Terms, of_kind, operands
 from autograd_mini.compiler.partition import SMALLEST_MATRIX, SMALLEST_OUTER, rows_of_a_matrix, shape_of_an_outer
 
 T = TypeVar("T")
@@ -79,13 +79,11 @@ class Sums:
         uses: how often each scalar is read or wanted.
     """
 
-    def __init__(self, scalars: Sequence[Scalar], is_alive: Sequence[int], wanted: Sequence[int]) -> None:
+    def __init__(self, scalars: Sequence[Any], is_alive: Sequence[int], wanted: Sequence[int]) -> None:
         self.scalars: Sequence[Any] = scalars
         living = map(operands, compress(scalars, is_alive))
         self.uses: Counter[int] = Counter(chain(wanted, chain.from_iterable(living)))
-        self.numbers: dict[int, float] = {
-            number: each.number for number, each in enumerate(scalars) if type(each) is Number
-        }
+        self.numbers: dict[int, float] = {each: scalars[each].number for each in of_kind(scalars, Number)}
         self._ones = {number for number, each in self.numbers.items() if each == 1.0}
 
     def products(self, number: int) -> tuple[list[Product], list[int], bool]:

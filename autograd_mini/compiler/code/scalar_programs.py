@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import compress, pairwise
 from math import nan
 from typing import Any, NamedTuple
 
@@ -27,12 +27,13 @@ from autograd_mini.compiler.ir.scalars import (
     Terms,
     depending,
     leading,
+    of_kind,
     primitives_of,
 )
 from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.packing import REDUCTIONS
-from autograd_mini.compiler.passes.rules import Rule, Rules, local_derivatives
+from autograd_mini.compiler.passes.rules import Rule, local_derivatives
 from autograd_mini.compiler.passes.vector_rules import REDUCTION_RULES, VECTOR_RULES
 from autograd_mini.primitives import Primitive
 
@@ -125,20 +126,17 @@ def require_derivative(primitive: Primitive, n_args: int) -> None:
         raise NotImplementedError(primitive.name) from None
 
 
-_Products = list[tuple[float, int, int]]
-"""A sum Σ c·x·y."""
-
-
 class ScalarTape(Growing):
     """Scalars to which adjoints are appended, by the table's own partials."""
 
     def __init__(self, scalars: Scalars) -> None:
         super().__init__(scalars.scalars)
-        self._rules = Rules()
+        self._gates = False  # whether it matters which scalar gives what
         self._rule_of: dict[Any, Rule] = {}  # by the primitive and the states of its arguments
         self._states: list[int] = []  # whether a scalar is active, and which constant it is
         self._constant_of: dict[str, int] = {}
-        self._sums: list[_Products | None] = []  # the adjoint of each scalar so far, within `reverse`
+        self._signs: dict[tuple[float, ...], tuple[float, ...]] = {}  # most sums share theirs
+        self._sums: list[list[Any] | None] = []  # the adjoint of each scalar so far, Σ c·x·y as [c, x, y, c, x, y, …]
         self._picked: dict[int, list[int]] = {}  # for each loop, its results that have an adjoint
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
@@ -152,45 +150,42 @@ class ScalarTape(Growing):
             active[number] = 1
         depending(self.scalars, active)
         states = self._states = [*active]
-        for number, scalar in enumerate(self.scalars):
-            if type(scalar) is Number:
-                place = self._constant_of.setdefault(scalar.number.hex(), len(self._constant_of))
-                states[number] += 2 * (1 + place)
-        sums: list[_Products | None] = [None] * len(self.scalars)
+        for number in of_kind(self.scalars, Number):
+            text = self.scalars[number].number.hex()  # type: ignore[union-attr]
+            states[number] += 2 * (1 + self._constant_of.setdefault(text, len(self._constant_of)))
+        sums: list[list[Any] | None] = [None] * len(self.scalars)
         self._sums, self._picked = sums, {}
         give, gives, spread, total = self.give, self.gives, self._spread, self._total
         for root, seed in seeds:
             give(root, 1.0, seed, ONE)
-        adjoints: dict[int, int] = {}
-        for number in range(len(sums) - 1, -1, -1):
-            scalar = self.scalars[number]
-            if type(scalar) is Component:
-                if active[number] and scalar.index == 0:
-                    self.gives(number)
+        scalars: list[Any] = self.scalars
+        adjoints: list[int | None] = [None] * len(sums)
+        for number in compress(range(len(sums) - 1, -1, -1), reversed(active)):
+            scalar, terms = scalars[number], sums[number]
+            kind = type(scalar)
+            if kind is Component:
+                if scalar.index == 0:
+                    gives(number)
                     self._spread_vector(number, scalar, active)
-                continue
-            if type(scalar) is Looped and number in self._picked:
-                self.gives(number)
+            elif kind is Looped and number in self._picked:
+                gives(number)
                 self._spread_loop(number, scalar, adjoints, active)
-                continue
-            terms = sums[number]
-            if terms is None or not active[number]:
-                continue
-            adjoint = adjoints[number] = total(terms)
-            sums[number] = None
-            if type(scalar) is Picked:
-                self._picked.setdefault(scalar.loop, []).append(number)
-                continue
-            gives(number)
-            if type(scalar) is Application:
-                spread(number, scalar, adjoint, active)
-            elif type(scalar) is Terms:
-                for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
-                    if active[x]:
-                        give(x, c, adjoint, y)
-                    if active[y]:
-                        give(y, c, x, adjoint)
-        return [adjoints.get(number) for number in wanted]
+            elif terms is not None:
+                adjoint = adjoints[number] = total(terms)
+                sums[number] = None
+                if kind is Picked:
+                    self._picked.setdefault(scalar.loop, []).append(number)
+                    continue
+                gives(number)
+                if kind is Application:
+                    spread(number, scalar, adjoint, active)
+                elif kind is Terms:
+                    for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
+                        if active[x]:
+                            give(x, c, adjoint, y)
+                        if active[y]:
+                            give(y, c, x, adjoint)
+        return [adjoints[number] for number in wanted]
 
     def gives(self, number: int) -> None:
         """Called before a scalar contributes to the adjoints of its operands."""
@@ -199,23 +194,29 @@ class ScalarTape(Growing):
         """Add c·x·y to the adjoint of a scalar."""
         terms = self._sums[number]
         if terms is None:
-            self._sums[number] = [(c, x, y)]
+            self._sums[number] = [c, x, y]
             return
-        if len(terms) >= MOST_CONTRIBUTIONS:
-            terms[:] = [(1.0, self._total(terms), ONE)]
-        terms.append((c, x, y))
+        if len(terms) >= 3 * MOST_CONTRIBUTIONS:
+            terms[:] = [1.0, self._total(terms), ONE]
+        terms += c, x, y
 
-    def _total(self, terms: _Products) -> int:
-        if len(terms) > 1:
-            cs, xs, ys = zip(*terms)
-            return self.add(Terms(cs, xs, ys))
-        ((c, x, y),) = terms
-        return (x or y) if c == 1.0 and ONE in (x, y) else self.add(Terms((c,), (x,), (y,)))
+    def _total(self, terms: list[Any]) -> int:
+        if len(terms) > 3:
+            cs, xs, ys = tuple(terms[::3]), tuple(terms[1::3]), tuple(terms[2::3])
+        else:
+            c, x, y = terms
+            if c == 1.0 and ONE in (x, y):
+                return int(x or y)
+            cs, xs, ys = (c,), (x,), (y,)
+        return self.add(Terms(self._signs.setdefault(cs, cs), xs, ys))
 
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
         """Add what the adjoint of an application contributes to its arguments."""
         primitive, args = scalar.primitive, scalar.args
-        key = primitive, *map(self._states.__getitem__, args)
+        if len(args) == 2:
+            key: Any = primitive, self._states[args[0]], self._states[args[1]]
+        else:
+            key = primitive, *map(self._states.__getitem__, args)
         rule = self._rule_of.get(key)
         if rule is None:
             if primitive.is_selector:
@@ -229,12 +230,20 @@ class ScalarTape(Growing):
                 return
             given = [self.scalars[arg] for arg in args]
             constants = [each.number if type(each) is Number else None for each in given]
-            rule = self._rule_of[key] = self._rules.rule(primitive, constants, [*map(active.__getitem__, args)])
+            rule = self._rule_of[key] = Rule(primitive, constants, [*map(active.__getitem__, args)])
+            if not rule.operations:  # its constants are the same scalars each time
+                fixed: dict[Any, int] = {place: ~self.number(constant) for place, constant in rule.constants.items()}
+                rule.locals = [(place, c, fixed.get(local, local)) for place, c, local in rule.locals]
         known: Any = (number, *args)
-        if not rule.is_plain:
+        if rule.operations:
             known = rule.numbers(known, self._applied, self.number)
+        sums, gates = self._sums, self._gates
         for place, c, local in rule.locals:
-            self.give(args[place], c, adjoint, ONE if local is None else known[local])
+            arg, factor = args[place], ONE if local is None else known[local] if local >= 0 else ~local
+            if sums[arg] is None and not gates:
+                sums[arg] = [c, adjoint, factor]
+            else:
+                self.give(arg, c, adjoint, factor)
 
     def _spread_vector(self, first: int, scalar: Component, active: bytearray) -> None:
         """Add what the adjoints of all components of a vector contribute to its arguments."""
@@ -250,7 +259,7 @@ class ScalarTape(Growing):
             for c, gs, others in terms if active[arg] else ():
                 self.give(arg, c, gs[place], ONE if others is None else others[place])
 
-    def _spread_loop(self, loop: int, scalar: Looped, adjoints: Mapping[int, int], active: bytearray) -> None:
+    def _spread_loop(self, loop: int, scalar: Looped, adjoints: Sequence[Any], active: bytearray) -> None:
         """Add what the adjoints of the numbers that come out of a loop contribute to those that went in."""
         zero, scan = self.number(0.0), scalar.scan
         found = [zero] * scan.n_out

@@ -6,8 +6,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import chain, compress
-from operator import is_not
+from itertools import chain, compress, count, repeat
+from operator import is_, is_not
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -145,6 +145,11 @@ def primitives_of(scalars: Iterable[Scalar]) -> set[tuple[Primitive, int]]:
     return {(scalar.primitive, len(scalar.args)) for scalar in scalars if type(scalar) is Application}
 
 
+def of_kind(scalars: Iterable[Scalar], kind: type[Scalar]) -> list[int]:
+    """Which are of a kind."""
+    return [*compress(count(), map(is_, map(type, scalars), repeat(kind)))]
+
+
 def operands(scalar: Scalar) -> Iterable[int]:
     """The scalars that a scalar reads."""
     if isinstance(scalar, Input):
@@ -187,11 +192,7 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
             for arg in scalar.args:
                 found[arg] = 1
         elif type(scalar) is Terms and len(scalar.cs) > MANY:
-            marks = numpy.frombuffer(found, dtype=numpy.uint8)
-            marks[scalar.factors] = 1
-        elif type(scalar) is Terms:
-            for x, y in zip(scalar.xs, scalar.ys):
-                found[x] = found[y] = 1
+            numpy.frombuffer(found, dtype=numpy.uint8)[scalar.factors] = 1
         else:
             for operand in operands(scalar):
                 found[operand] = 1
@@ -211,11 +212,13 @@ def depending(
     for number in range(first_computed(scalars), len(scalars)):
         scalar = scalars[number]
         if type(scalar) is Application:
-            if any(map(is_found, scalar.args)):
-                primitive = scalar.primitive
-                if primitive not in passes:
-                    passes[primitive] = goes_on(primitive)
-                on[number] = on[number] or passes[primitive]
+            for arg in scalar.args:
+                if on[arg]:
+                    primitive = scalar.primitive
+                    if primitive not in passes:
+                        passes[primitive] = goes_on(primitive)
+                    on[number] = on[number] or passes[primitive]
+                    break
         elif any(map(is_found, operands(scalar))):
             on[number] = 1
     return on

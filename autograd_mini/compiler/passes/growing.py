@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import nan
@@ -23,6 +24,7 @@ class Growing:
     def __init__(self, scalars: Iterable[Scalar] = ()) -> None:
         self.scalars = [*scalars]
         self._memo: dict[Any, int] = {}
+        self._applied_to: defaultdict[Primitive, dict[tuple[int, ...], int]] = defaultdict(dict)
 
     def add(self, scalar: Scalar) -> int:
         self.scalars.append(scalar)
@@ -36,7 +38,7 @@ class Growing:
 
     def number(self, number: float) -> int:
         """The scalar of a constant."""
-        key = number.hex()
+        key = number if number < 0.0 or number > 0.0 else number.hex()
         if key not in self._memo:
             self._memo[key] = self.add(Number(number))
         return self._memo[key]
@@ -46,10 +48,9 @@ class Growing:
 
     def application(self, primitive: Primitive, args: tuple[int, ...]) -> int:
         """A primitive applied to scalars."""
-        key = primitive, args
-        found = self._memo.get(key)
-        if found is None:
-            found = self._memo[key] = len(self.scalars)
+        fresh = len(self.scalars)
+        found = self._applied_to[primitive].setdefault(args, fresh)
+        if found == fresh:
             self.scalars.append(Application(primitive, args))
         return found
 

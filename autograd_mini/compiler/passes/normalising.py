@@ -68,15 +68,18 @@ class _Normaliser(Growing):
         self.n_parents, places, _ = numbered(leaves, self.computed, roots)
         self.operands, own = places[: len(places) - len(roots)], places[len(places) - len(roots) :]
         self.roots = own[: len(trace.outputs)], own[len(trace.outputs) :]
-        uses = numpy.bincount([*places, *own], minlength=len(leaves) + len(self.computed))  # roots stay scalars
-        self.uses = uses[len(leaves) :].tolist()
+        uses = numpy.bincount(numpy.fromiter(chain(places, own), int), minlength=len(leaves) + len(self.computed))
+        self.uses = uses[len(leaves) :].tolist()  # those as roots count twice: roots must stay scalars
 
     def normalised(self) -> Scalars:
         scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order of places
         operands, place = iter(self.operands), scalar_at.__getitem__
         are_constant, rule_of, plain = self.constants.issuperset, _RULES.get, set[Any]()
         for node, n_parents, n_uses in zip(self.computed, self.n_parents, self.uses):
-            args = tuple(map(place, islice(operands, n_parents)))
+            if n_parents == 2:
+                args: tuple[int, ...] = scalar_at[next(operands)], scalar_at[next(operands)]
+            else:
+                args = tuple(map(place, islice(operands, n_parents)))
             operation: Any = node.operation
             if are_constant(args):
                 scalar_at.append(self.number(node._number))

@@ -38,7 +38,6 @@ class Rule(RuleRecorder):
 
     Attributes:
         locals: the places of arguments, each with a sign and the place of the local derivative, None for 1.
-        is_plain: whether it computes nothing: all local derivatives are among `out` and the arguments.
     """
 
     def __init__(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> None:
@@ -57,7 +56,6 @@ class Rule(RuleRecorder):
             elif is_wanted:
                 self.locals.append((place, 1.0, self.place(local, primitive.name)))
         self.operations[:] = [each for each in self.operations if each[0] <= last]
-        self.is_plain: bool = not self.operations and not self.constants
 
 
 def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:

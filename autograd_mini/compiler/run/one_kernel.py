@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy
 
@@ -10,7 +11,7 @@ from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.kernels import Place, kernel_of
 from autograd_mini.compiler.code.scalar_programs import ScalarProgram
 from autograd_mini.compiler.ir.program import Pack
-from autograd_mini.compiler.ir.scalars import ONE, Input, Looped, Number, Picked, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Input, Looped, Number, Picked, Scalar, Terms, of_kind
 from autograd_mini.compiler.partition import BY_DEMAND
 from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.machine import Runner
@@ -43,12 +44,9 @@ class ScalarExecutor(Runner):
         places: dict[int, Place] = {}
         sums: list[int] = []
         summed: list[tuple[int, slice]] = []
-        taken: set[int] = set()  # a result cannot take the place of what loops read or give
-        for number, scalar in enumerate(scalars):
-            if type(scalar) is Looped:
-                taken.update(scalar.args)
-            elif type(scalar) is Picked:
-                taken.add(number)
+        taken = {*of_kind(scalars, Picked)}  # a result cannot take the place of what loops read or give
+        for number in of_kind(scalars, Looped):
+            taken.update(scalars[number].args)  # type: ignore[union-attr]
         for name, numbers in program.results.items():
             place = len(self.lanes)
             self.lanes.append(len(numbers))
@@ -76,16 +74,11 @@ class ScalarExecutor(Runner):
         self.steps: list[Step] = [step]
 
 
-def places_of_inputs(scalars: Iterable[Scalar], arrays: Iterable[int]) -> dict[int, Place]:
+def places_of_inputs(scalars: Sequence[Any], arrays: Iterable[int]) -> dict[int, Place]:
     """For each input among scalars: the number of its array, and its lane there; an array's lanes come in order."""
     number_of = {array: number for number, array in enumerate(arrays)}
-    n_found = dict.fromkeys(number_of, 0)
-    places: dict[int, Place] = {}
-    for number, scalar in enumerate(scalars):
-        if type(scalar) is Input:
-            places[number] = number_of[scalar.array], n_found[scalar.array]
-            n_found[scalar.array] += 1
-    return places
+    inputs = [(number, scalars[number]) for number in of_kind(scalars, Input)]
+    return {number: (number_of[each.array], number - each.first) for number, each in inputs}
 
 
 def own_scalar(scalars: list[Scalar], number: int, taken: set[int]) -> int:

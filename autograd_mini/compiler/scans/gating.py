@@ -17,6 +17,7 @@ class GatedTape(ScalarTape):
 
     def __init__(self, scalars: Scalars) -> None:
         super().__init__(scalars)
+        self._gates = True
         self._given: dict[int, int | None] = {}  # what tells whether a scalar gets anything; None if always
         self._chosen: int | None = None  # the same for the scalar whose adjoint is passed on
 
