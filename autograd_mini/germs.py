@@ -259,11 +259,11 @@ def _arc(name: str, signs: dict[float, float], x: Germ) -> Germ | None:
 
 
 def _length(*xs: Germ) -> Germ | None:
-    """The length √Σx² at the origin; None elsewhere."""
-    if any(x.limit != 0.0 or isnan(x.c) for x in xs) or all(x.is_zero for x in xs):
-        return None
-    least = min(x.p for x in xs if x.c)
-    return Germ(0.0, math.hypot(*[x.c for x in xs if x.p == least]), least)
+    """The length √Σx² at the origin, where what is unknown is smaller; None elsewhere."""
+    known = [x for x in xs if x.c and not isnan(x.c)]
+    least = min([x.p for x in known], default=inf)
+    is_known = known and not any(x.limit != 0.0 or (isnan(x.c) and x.p < least) for x in xs)
+    return Germ(0.0, math.hypot(*[x.c for x in known if x.p == least]), least) if is_known else None
 
 
 def _total(*xs: Germ) -> Germ:

@@ -193,6 +193,7 @@ CONVENTIONS = [
     (lambda x: clip(x, -1.0, 1.0), [1.0], [1.0]),
     (lambda x, y: norm([x, y]), [0.0, 0.0], [0.0, 0.0]),
     (lambda x: 3 * relu(2 * x) + 1, [0.0], [6.0]),
+    (lambda x, y: am.dist([(z := maximum(x, exp(y))), 1.0], [z, x]) + relu(0.0 * x), [1.0, 0.0], [0.0, 0.0]),
 ]
 
 
