@@ -295,7 +295,7 @@ class Differentiable:
             return self._as_function(args[:-1], keywords).product(operator, args[-1])
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
-        """The call; of the function itself, if it is given Values or takes part in what is being differentiated."""
+        """The call; in eager mode, if it is given Values or takes part in what is being differentiated."""
         if parameters is not None and "parameters" in self._names:
             keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
         if not (differentiations and Differentiation.here()):
@@ -306,8 +306,8 @@ class Differentiable:
                     raise
         if parameters is not None:
             raise TypeError(
-                f"{self._name} takes parameters=… only next to plain numbers, outside of what is being differentiated "
-                "or compiled"
+                f"{self._name} takes parameters=… only with plain numbers, outside functions being differentiated or "
+                "compiled"
             )
         return self._as_function(args, keywords)
 
