@@ -151,12 +151,6 @@ class Scan:
 
     def require_kernel(self) -> None:
         """Raise NotImplementedError unless a kernel may hold the loop, with all its states in the memory of a block."""
-        n_each = self.n_carry + self.n_x + len(self.body.kept) + self.constants.shape[1]
-        is_small = self.length * n_each <= MOST_STATES and len(self.body.scalars) <= LONGEST_TURN
-        if self.checkpoint != "auto" or not is_small or not self.body.knows_doubts:
-            raise NotImplementedError("scan")
-
-        """Raise NotImplementedError unless a kernel may hold the loop, with all its states in the memory of a block."""
         n_each = len(self.body.state) + self.n_x + len(self.body.kept) + self.constants.shape[1]
         is_small = len(self.body.scalars) <= LONGEST_TURN and self.length * n_each <= MOST_STATES
         if self.checkpoint != "auto" or not is_small or not self.body.knows_doubts:
