@@ -147,9 +147,8 @@ class Plan:
         """Two programs for a request: derivatives with zeros told apart, and what tells which examples are in doubt."""
 
         def made() -> tuple[NumpyExecutor, NumpyExecutor]:
-            derivatives, doubts = careful(program_of(self.source, request))
-            in_machine_code = is_machine(self.target)
-            derived, doubting = (NumpyExecutor(each, in_machine_code=in_machine_code) for each in (derivatives, doubts))
+            programs = careful(program_of(self.source, request))
+            derived, doubting = (NumpyExecutor(each, in_machine_code=is_machine(self.target)) for each in programs)
             return derived, doubting
 
         return self._once(made, "careful", request)

@@ -110,7 +110,11 @@ class _Binder:
     def _add_numbers(self, leaves: list[Any], structure: Structure, position: int, counts: bool) -> None:
         """Add a slot for the leaves that are plain numbers, not arrays."""
         if self.batched:
-            self._refuse_number(structure)
+            path = next(path for path, node in structure.paths(self.name) if node is NUMBER)
+            raise ValueError(
+                f"{path} of {self.taker} should carry a batch axis, but is a number; give an array whose first axis "
+                "is the batch, or name in batch=… the arguments that have one"
+            )
         places = (
             [place for place, leaf in enumerate(leaves) if not is_array(leaf)] if self.found else range(len(leaves))
         )
@@ -222,13 +226,6 @@ class _Binder:
                 f"{where} of {self.taker} has other row labels than {first}, or another order of them; a batch pairs "
                 "rows by place: bring them to one order (.align, .reindex), or give .to_numpy()"
             )
-
-    def _refuse_number(self, structure: Structure) -> None:
-        path = next(path for path, node in structure.paths(self.name) if node is NUMBER)
-        raise ValueError(
-            f"{path} of {self.taker} should carry a batch axis, but is a number; give an array whose first axis "
-            "is the batch, or name in batch=… the arguments that have one"
-        )
 
     def _at(self, thing: Any) -> str:
         return f"{_path(self.arg, self.name, thing)} of {self.taker}"

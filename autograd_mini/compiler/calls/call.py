@@ -114,19 +114,15 @@ class Call(Serving):
         is_joint = self.reduce is not None and any(slot.batched for slot in slots)
         is_forward = sum(slot.lanes for slot in slots) < m and not is_joint
         if is_forward:
-            rows = self._by_columns(parts, m)
+            found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, {ENTRIES: m})
+            entries = found[ENTRIES].swapaxes(0, 1)
+            rows = {number: entries[:, lanes] for number, lanes in self._ranges.items()}
         else:  # by sweeps backward, [results, lanes, width]
             rows = self._adjoints(parts, Kind.JACOBIAN, [numpy.eye(m)])
         return self._nests(plan).of_result(self.structure(plan), rows)
 
     def _nests(self, plan: Plan) -> Nests:
         return Nests(self.arguments.slots, plan.per_example, self._like_arguments)
-
-    def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
-        """The derivatives of m results with respect to each slot, [results, lanes, width], by sweeps forward."""
-        found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, {ENTRIES: m})
-        entries = found[ENTRIES].swapaxes(0, 1)
-        return {number: entries[:, lanes] for number, lanes in self._ranges.items()}
 
     @property
     def _lanes(self) -> dict[int, int]:

@@ -105,8 +105,6 @@ class Nests(NamedTuple):
         def many(places: Sequence[int], shape: tuple[int, ...]) -> Any:
             return self.of_array(some(places), shape)[0]
 
-        if structure.shape:  # it is one array
-            return many(range(structure.size), structure.shape)
         return structure.replaced(iter(range(structure.size)), one, many)
 
     def of_numbers(self, rows: Mapping[int, Floats], shape: tuple[int, ...]) -> list[Any]:

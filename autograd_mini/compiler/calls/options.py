@@ -50,9 +50,8 @@ class Options:
 
 
 def _names_arguments(chosen: Any) -> bool:
-    if isinstance(chosen, (list, tuple, set, frozenset)):
-        return all(isinstance(each, (int, str)) and not isinstance(each, bool) for each in chosen)
-    return isinstance(chosen, (int, str)) and not isinstance(chosen, bool)
+    each_of = chosen if isinstance(chosen, (list, tuple, set, frozenset)) else (chosen,)
+    return all(isinstance(each, (int, str)) and not isinstance(each, bool) for each in each_of)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,6 @@ from autograd_mini.compiler.calls.shown import (
     declared,
     is_wrapper,
     of_class,
-    unbound,
     value_of,
 )
 from autograd_mini.compiler.calls.unchanged import read_one
@@ -319,14 +318,13 @@ class Search:
             self._place(thing, name, partial(getattr, thing, name, None), names)
         elif found is ABSENT:
             if name in self.asked or (name in self._asked_before and not is_installed(kind.__module__)):
-                self._place(kind, name, partial(unbound, kind, name, None), names)
+                self._place(kind, name, partial(of_class, kind, name, None), names)
                 if isinstance(entries, dict):
                     self._entry(entries, name, names)
         elif not isinstance(thing, ModuleType) and not is_library(kind.__module__):
-            is_bound = isinstance(found, MethodType)  # a new object at each access
             can_change = not (is_inner and stays(found))
             if can_change:
-                self._place(kind, name, partial(unbound if is_bound else of_class, kind, name, None), names)
+                self._place(kind, name, partial(of_class, kind, name, None), names)
             found = found.fget if isinstance(found, property) else getattr(found, "func", found)
             if isinstance(found, FunctionType):
                 self._function(found, thing)

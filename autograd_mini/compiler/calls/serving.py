@@ -76,7 +76,7 @@ class Serving:
         """Run the plans that serve the examples; return one of them, and the joined results. A gradient needs one
         number."""
         known, scalar = self.plans.known(self.arguments), request.kind == Kind.GRADIENT
-        if not self._has_several:
+        if (self.arguments.n_examples or 0) <= 1:
             return self._at_one_point(known, request, scalar)
         first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)
         # The values of one example do not depend on the others; their derivatives may be computed with more care where
@@ -114,11 +114,6 @@ class Serving:
         self._require(parts, False)
         self.note(parts, request, whole if isinstance(whole, Joint) else None)
         return parts[0].plan, results._replace(rows=results.rows | {"value": value[:-1]})
-
-    @property
-    def _has_several(self) -> bool:
-        """Whether there are several examples."""
-        return self.arguments.n_examples is not None and self.arguments.n_examples > 1
 
     def _at_one_point(self, known: Sequence[Plan], request: Request, scalar: bool) -> tuple[Plan, Results]:
         """The results at a single example, from the plan whose guards hold there, or from a new trace if none do."""
@@ -173,7 +168,7 @@ class Serving:
     def parts(self, *, scalar: bool = False) -> list[Part]:
         """Which plan serves which examples."""
         known = self.plans.known(self.arguments)
-        if self._has_several:
+        if (self.arguments.n_examples or 0) > 1:
             first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)
             parts = self._parts(known, first, None)
         else:

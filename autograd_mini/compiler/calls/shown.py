@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from operator import is_
+from types import MethodType
 from typing import Any
 
 import numpy
@@ -24,17 +25,13 @@ def declared(kind: type, name: str, default: Any = None) -> Any:
 
 
 def of_class(kind: type, name: str, default: Any) -> Any:
-    """An attribute of a class; a descriptor that works for objects alone is returned itself."""
+    """An attribute of a class, a bound method's function in its place; a descriptor that works for objects alone is
+    returned itself."""
     try:
-        return getattr(kind, name)
+        found = getattr(kind, name)
     except Exception:
         return declared(kind, name, default)
-
-
-def unbound(kind: type, name: str, default: Any) -> Any:
-    """An attribute of a class, with its function in place of a bound method."""
-    found = of_class(kind, name, default)
-    return getattr(found, "__func__", found)
+    return found.__func__ if isinstance(found, MethodType) else found
 
 
 def value_of(variable: ContextVar[Any]) -> Any:

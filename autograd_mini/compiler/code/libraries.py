@@ -13,7 +13,6 @@ from autograd_mini.primitives import brief
 WIDTHS = {2: "b", 4: "d", 8: "e"}
 """The widths in doubles that libmvec has, and the letter of their instruction set."""
 
-
 LIBM: dict[str, tuple[str, ...]] = {
     "linux": ("libm.so.6",),
     "darwin": ("libSystem.B.dylib",),

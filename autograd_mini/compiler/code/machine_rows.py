@@ -17,20 +17,9 @@ from autograd_mini.primitives import TABLE, Part, Primitive, piecewise
 from autograd_mini.primitives.symbols import lasting_formula
 
 
-def _libm(name: str) -> Callable[..., Any]:
-    return lambda *args: args[0].assembly.libm(name, *args)
-
-
-def _written_out(name: str) -> Callable[[Cell], Cell]:
-    return lambda x: x.assembly.written_out(name, x)
-
-
-def _intrinsic(name: str) -> Callable[..., Any]:
-    return lambda *args: args[0].assembly.intrinsic(name, *args)
-
-
-def _instruction(name: str) -> Callable[[Cell, Cell], Cell]:
-    return lambda x, y: x.assembly.operate(name, x, y)
+def _by(method: str, name: str) -> Callable[..., Any]:
+    """Calls a method of the assembly for the instruction or function of this name."""
+    return lambda *args: getattr(args[0].assembly, method)(name, *args)
 
 
 def _product(x: Cell, y: Cell) -> Cell:
@@ -187,21 +176,21 @@ LIBM = (
 """Functions of the C library's libm; most of them are in libmvec, too, by another name."""
 
 ROWS: dict[str, Callable[..., Any]] = {
-    "add": _instruction("fadd"),
-    "sub": _instruction("fsub"),
+    "add": _by("operate", "fadd"),
+    "sub": _by("operate", "fsub"),
     "mul": _product,
     "div": _quotient,
     "neg": _negative,
     "pos": lambda x: x,
-    "fma": _intrinsic("fma"),
+    "fma": _by("intrinsic", "fma"),
     "scale": lambda x, y: x.where("oeq", 0.0, 0.0, x * y),
     "ratio": lambda x, y: x.where("oeq", 0.0, 0.0, x / y),
-    "sqrt": _intrinsic("sqrt"),
+    "sqrt": _by("intrinsic", "sqrt"),
     "abs": lambda x: x.assembly.intrinsic("fabs", x.negative_of or x),
-    "floor": _intrinsic("floor"),
-    "ceil": _intrinsic("ceil"),
-    "trunc": _intrinsic("trunc"),
-    "rint": _intrinsic("rint"),
+    "floor": _by("intrinsic", "floor"),
+    "ceil": _by("intrinsic", "ceil"),
+    "trunc": _by("intrinsic", "trunc"),
+    "rint": _by("intrinsic", "rint"),
     "ldexp": _ldexp,
     "copysign": lambda x, y: x.assembly.intrinsic("copysign", x, y.where("uno", y, 0.0, y)),
     "maximum": largest,
@@ -213,9 +202,9 @@ ROWS: dict[str, Callable[..., Any]] = {
     "not_equal": _comparison("une"),
     "greater": _comparison("ogt"),
     "greater_equal": _comparison("oge"),
-    "gamma": _libm("tgamma"),
-    **{name: _libm(name) for name in LIBM},
-    **{name: _written_out(name) for name in elementary.WRITTEN_OUT},
+    "gamma": _by("libm", "tgamma"),
+    **{name: _by("libm", name) for name in LIBM},
+    **{name: _by("written_out", name) for name in elementary.WRITTEN_OUT},
     "max": lambda *xs: reduce(largest, xs),
     "min": lambda *xs: reduce(smallest, xs),
     "prod": lambda *xs: reduce(lambda x, y: x * y, xs),

@@ -19,6 +19,11 @@ class Lanes(NamedTuple):
     first: int
     pace: int = 0
 
+    def rows(self, steps: int) -> Iterator[tuple[int, Sequence[int]]]:
+        """Yield each scalar with its row or, where it moves, its rows at so many steps."""
+        for row, number in enumerate(self.numbers, self.first):
+            yield number, range(row, row + self.pace * steps, self.pace) if self.pace else [row]
+
 
 class Recurrence(NamedTuple):
     """One step of a loop, and where its scalars are among the rows that go in and among those that come out.
@@ -38,12 +43,7 @@ class Recurrence(NamedTuple):
 
     def needed(self, rows: Collection[int]) -> Needed:
         """What of the loop is needed to compute some of the rows that come out."""
-        gives: list[tuple[int, Sequence[int]]] = [
-            (number, range(first + place, first + place + pace * self.steps, pace) if pace else [first + place])
-            for numbers, first, pace in self.gives
-            for place, number in enumerate(numbers)
-        ]
-        gives = [(number, own) for number, own in gives if any(row in rows for row in own)]
+        gives = [each for lanes in self.gives for each in lanes.rows(self.steps) if any(row in rows for row in each[1])]
         wanted = dict.fromkeys(number for number, _ in gives)
         ends = {number for number, _, _, row in self.carried if row in rows}
         while True:
@@ -53,9 +53,9 @@ class Recurrence(NamedTuple):
                 break
             wanted |= dict.fromkeys(following for _, following, _, _ in carried)
         given = [
-            (number, [first + place + pace * step for step in range(self.steps if pace else 1)], pace != 0)
-            for numbers, first, pace in self.given
-            for place, number in enumerate(numbers)
+            (number, own, lanes.pace != 0)
+            for lanes in self.given
+            for number, own in lanes.rows(self.steps)
             if found[number]
         ]
         return Needed([*wanted], carried, given, gives)
@@ -67,7 +67,7 @@ class Needed(NamedTuple):
 
     wanted: list[int]
     carried: list[tuple[int, int, int | None, int]]
-    given: list[tuple[int, list[int], bool]]
+    given: list[tuple[int, Sequence[int], bool]]
     gives: list[tuple[int, Sequence[int]]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from struct import pack
 from sys import byteorder
 from typing import Any, NamedTuple
@@ -93,9 +93,7 @@ def regular(terms: Listed, width: int) -> Regular | None:
         return None
     factors = [terms.a.reshape(lanes.size, -1)] + ([] if terms.is_single else [terms.b.reshape(lanes.size, -1)])
     n_terms = int(counts[0])
-    steps = [SIDE_BY_SIDE, ALL_ALIKE]
-    ways = [(one,) for one in steps] if len(factors) == 1 else [(one, two) for one in steps for two in steps]
-    for way in ways:
+    for way in product((SIDE_BY_SIDE, ALL_ALIKE), repeat=len(factors)):
         if SIDE_BY_SIDE not in way:
             continue
         goes_on = numpy.diff(lanes) == 1

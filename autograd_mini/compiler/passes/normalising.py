@@ -123,7 +123,7 @@ class _Normaliser(Growing):
             found = self.application(_ADD, args)
             self.chains[found] = args, 2, False
             return found
-        if first is None and second is not None and (y in self.sums or not self._is_sum(x)):
+        if first is None and second is not None and (y in self.sums or self._open(x) is None):
             x, y, first, second = y, x, second, first
         longer = self._longer(x, y, first, second)
         if longer is not None and (longer[1] >= SHORTEST_CHAIN or self._is_layer(x, y)):
@@ -133,16 +133,13 @@ class _Normaliser(Growing):
             self.chains[found] = longer
         return found
 
-    def _is_sum(self, number: int) -> bool:
-        return type(self.scalars[number]) is Terms or number in self.chains
-
     def _is_layer(self, x: int, y: int) -> bool:
         """Whether x + y is a sum and a term after it, which is the same as one sum."""
         is_term = y not in self.constants and y not in self.sums and not self._is_product(y)
         return is_term and x in self.sums and x in self.single_use
 
     def _open(self, number: int) -> _Chain | None:
-        """The chain that a scalar, which nothing else reads, is so far; None if it is not one."""
+        """The chain that a scalar is so far; None if it is not one."""
         scalar = self.scalars[number]
         return ((number,), len(scalar), False) if type(scalar) is Terms else self.chains.get(number)
 

@@ -142,7 +142,7 @@ def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: s
         return [(x.pack, segment(x.index, *term)) for term in terms]
     if isinstance(operation, Loop):
         parts = [*zip(operation.args, operation.places)]
-        operation.keeps = operation.scan.keeps_states
+        operation.keeps = operation.scan.forward is None
         make = partial(builder.loop, forward=lanes_of(pack) if operation.keeps else None)
         given = operation.scan.spread(make, parts, lambda lanes: Reference(adjoint, lanes))
         return [(x.pack, segment(x.index, 1.0, Reference(loop, places), None)) for x, loop, places in given]

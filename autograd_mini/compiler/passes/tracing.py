@@ -32,7 +32,6 @@ COMPARISONS = {
 }
 """Operations that give 0 or 1."""
 
-
 _PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
 """Operations whose derivatives stay matrix products, in which 0 times inf or nan is nan."""
 

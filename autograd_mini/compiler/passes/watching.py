@@ -35,7 +35,6 @@ _equal, _not_equal, _greater_equal, _stopped, _scale = (
     TABLE.auxiliary[name] for name in ("equal", "not_equal", "greater_equal", "stopped", "scale")
 )
 
-
 _BOUNDED = {TABLE[name] for name in ("tanh", "sigmoid", "sin", "cos", "atan", "erf", "erfc", "sign")} | {
     TABLE.auxiliary[name] for name in ("sech", "sigmoid_slope")
 }

@@ -68,17 +68,17 @@ def _varying(packs: Sequence[Pack]) -> set[Pack]:
 
 def constants_of(program: Program) -> dict[Pack, Floats]:
     """The numbers of the packs that are computed from constants alone."""
-    known: set[Pack] = set()
+    known: dict[Pack, None] = {}
     for pack in program.packs:
         if isinstance(pack.operation, Leaf):
             is_known = pack.operation.constants is not None
         else:  # not a sum over a batch of unknown length
-            is_known = known.issuperset(pack.parents) and (
+            is_known = known.keys() >= {*pack.parents} and (
                 pack.batched or not any(parent.batched for parent in pack.parents)
             )
         if is_known:
-            known.add(pack)
-    packs = [pack for pack in program.packs if pack in known]
+            known[pack] = None
+    packs = [*known]
     rows = NumpyExecutor(Program(packs, {str(place): lanes_of(pack) for place, pack in enumerate(packs)}))({}, 1).rows
     return {pack: copied(numbers[:, 0]) for pack, numbers in zip(packs, rows.values())}
 

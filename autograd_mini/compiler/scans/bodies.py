@@ -153,10 +153,8 @@ def _doubts_of(tape: Growing, first: int) -> list[int]:
     for number, scalar in enumerate(tape.scalars[first:], first):
         if type(scalar) is Terms:
             pairs |= dict.fromkeys(each for each in zip(scalar.xs, scalar.ys) if ONE not in each)
-            total, terms = (
-                tape.operand(number),
-                [tape.operand(x) * tape.operand(y) for x, y in zip(scalar.xs, scalar.ys)],
-            )
+            total = tape.operand(number)
+            terms = [tape.operand(x) * tape.operand(y) for x, y in zip(scalar.xs, scalar.ys)]
             squares = sum([term * term for term in terms])  # nan where a term is
             found.append(tape.number_of(_not_equal(total, total) * _equal(squares, squares)))
         elif type(scalar) is Application and scalar.primitive in _PRODUCTS:

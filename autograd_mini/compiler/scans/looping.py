@@ -69,7 +69,6 @@ def recorded(tracer: Tracer, loop: Loop) -> tuple[Any, Any] | None:
         if not any(counts):  # else the step may count with whole numbers
             raise
         found = None
-    loop.y_structure = None if found is None else loop.y_structure
     few = FEW_WITHIN if isinstance(tracer, _StepTracer) else FEW_OPERATIONS
     if found is None or n_operations(found) * loop.length <= few:
         loop.y_structure = None
@@ -110,8 +109,7 @@ def _columns(xs: Any, length: int) -> list[Any] | None:
     if is_array(xs):
         if not xs.dtype.hasobject:
             return [*numpy.ascontiguousarray(xs.reshape(length, -1).T.astype(float))]
-        rows = xs.reshape(length, -1).T.tolist()
-        return [_column(row) for row in rows]
+        return [_column(row) for row in xs.reshape(length, -1).T.tolist()]
     if all(isinstance(each, Value) or is_real(type(each)) for each in xs):
         return [_column([*xs])]
     found = [flatten(each, "xs of scan", takes_others=True) for each in xs]
@@ -247,20 +245,11 @@ def _scan(loop: Loop, trace: Trace, given: _Given, starts_varying: Sequence[bool
     ends = numpy.cumsum([1, *sizes]).tolist()
     carry, x, fixed, outside = (range(start, end) for start, end in pairwise(ends))
     n = len(carry)
-    body = Body(scalars.scalars, carry, x, fixed, outside, scalars.outputs[:n], scalars.outputs[n:])
     found = watched(_still(scalars, carry, starts_varying), [CARRY, X, -1], twice=True)
-    if found.tied is not None:
-        body = Body(found.scalars, carry, x, fixed, outside, body.following, body.kept, found.tied)
-    key = (
-        [_key(scalar) for scalar in scalars.scalars],
-        scalars.outputs,
-        sizes,
-        loop.length,
-        loop.checkpoint,
-        blake2b(given.constants.tobytes()).digest(),
-    )
+    body = Body(found.scalars, carry, x, fixed, outside, scalars.outputs[:n], scalars.outputs[n:], found.tied)
     scan = Forward(body, loop.length, given.constants, loop.checkpoint)
-    scan.trace, scan.key = trace, key
+    step, constants = [*map(_key, scalars.scalars)], blake2b(given.constants.tobytes()).digest()
+    scan.trace, scan.key = trace, (step, scalars.outputs, sizes, loop.length, loop.checkpoint, constants)
     return scan
 
 

@@ -67,7 +67,6 @@ class Scan:
     """
 
     sign = "scan"
-    keeps_states = False
     trace = NOT_RECORDED
     key: Any = None
     forward: Forward | None = None
@@ -88,7 +87,7 @@ class Scan:
         self.n_given: int = self.first_outside + len(body.outside)
         self.n_given_back: int = self.n_carry + length * len(body.kept)
         self.n_in, self.n_rows, self.n_out = self._sizes()
-        self.tied: int | None = self.n_rows if self.keeps_states and body.tied is not None else None
+        self.tied: int | None = self.n_rows if self.forward is None and body.tied is not None else None
 
     def _sizes(self) -> tuple[int, int, int]:
         """How many numbers go in, how many of those that come out have derivatives, and how many come out."""
@@ -151,12 +150,6 @@ class Scan:
 
     def require_kernel(self) -> None:
         """Raise NotImplementedError unless a kernel may hold the loop, with all its states in the memory of a block."""
-        n_each = self.n_carry + self.n_x + len(self.body.kept) + self.constants.shape[1]
-        is_small = self.length * n_each <= MOST_STATES and len(self.body.scalars) <= LONGEST_TURN
-        if self.checkpoint != "auto" or not is_small or not self.body.knows_doubts:
-            raise NotImplementedError("scan")
-
-        """Raise NotImplementedError unless a kernel may hold the loop, with all its states in the memory of a block."""
         n_each = len(self.body.state) + self.n_x + len(self.body.kept) + self.constants.shape[1]
         is_small = len(self.body.scalars) <= LONGEST_TURN and self.length * n_each <= MOST_STATES
         if self.checkpoint != "auto" or not is_small or not self.body.knows_doubts:
@@ -175,8 +168,6 @@ class Scan:
 
 class Forward(Scan):
     """The loop itself, from what goes in to what comes out."""
-
-    keeps_states = True
 
     def _sizes(self) -> tuple[int, int, int]:
         return self.n_given, self.n_given_back, self.n_given_back + (self.body.tied is not None)

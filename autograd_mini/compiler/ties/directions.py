@@ -180,10 +180,6 @@ def _larger(comparison: Primitive) -> Callable[..., Any]:
 _maximum, _minimum = _larger(_greater), _larger(_less)
 
 
-def _clip(line: _Direction, x: Any, low: Any, high: Any) -> Any:
-    return _minimum(line, _maximum(line, x, low), high)
-
-
 def _extreme(extreme: Primitive, first: str, never: float) -> Callable[..., Any]:
     """The first of the extreme arguments that changes most, of a maximum, or least, of a minimum."""
 
@@ -224,7 +220,7 @@ _SETTLED: dict[Primitive, Callable[..., Any]] = {
     TABLE["copysign"]: _copysign,
     TABLE["maximum"]: _maximum,
     TABLE["minimum"]: _minimum,
-    TABLE["clip"]: _clip,
+    TABLE["clip"]: lambda line, x, low, high: _minimum(line, _maximum(line, x, low), high),
     TABLE["max"]: _extreme(TABLE["max"], "first_max", -inf),
     TABLE["min"]: _extreme(TABLE["min"], "first_min", inf),
     TABLE["norm"]: _norm,
