@@ -158,8 +158,10 @@ def _settled(
     numbers = [(root, _number(seed)) for root, seed in seeds]
     found, direction = limits.limit_of_adjoints(order, numbers, tied, _by_convention(order, numbers))
     given = {*order, *topological_order(*[seed for _, seed in seeds if hasattr(seed, "parents")])}
-    if tied:
-        result = {node: _own(adjoint, given) for node, adjoint in result.items()}
+    if tied:  # adjoints that are nodes of the function itself are copied
+        for node, adjoint in result.items():
+            if hasattr(adjoint, "parents") and adjoint.parents and adjoint in given:
+                result[node] = +adjoint
     made = topological_order(*[adjoint for adjoint in result.values() if hasattr(adjoint, "parents")])
     if direction is not None:
         limits.settle(made, order, direction)
@@ -174,11 +176,6 @@ def _settled(
 
 def _by_convention(order: Sequence[Value], seeds: Seeds) -> dict[Value, float]:
     return _careful(order, seeds, ()) or _by_rules(order, seeds, ())
-
-
-def _own(adjoint: Any, given: Container[Value]) -> Any:
-    """The adjoint, or a copy of it if it is a node of the function itself."""
-    return +adjoint if hasattr(adjoint, "parents") and adjoint.parents and adjoint in given else adjoint
 
 
 def _second_choice(order: Sequence[Value], active: Set[Value], gradient: dict[Value, Any]) -> Direction | None:
@@ -253,11 +250,11 @@ def _sum(x: Any, y: Any) -> Any:
 
 def _product(g: Any, local: Any, operation: Primitive) -> Any:
     """The product g·local, or None for a term that contributes nothing."""
-    if _is_zero(g) or _is_zero(local):
+    if (type(g) is float and g == 0.0) or (type(local) is float and local == 0.0):
         return None
-    if _is_one(local):
+    if type(local) is float and local == 1.0:
         return g
-    if _is_one(g):
+    if type(g) is float and g == 1.0:
         return local
     answer = observing.ask("carried", operation, g, local) if observing.active else None
     if answer is not None:
@@ -268,11 +265,3 @@ def _product(g: Any, local: Any, operation: Primitive) -> Any:
 def _number(x: Any) -> Any:
     """The number of a Value, without telling observers that it was read."""
     return getattr(x, "_number", x)
-
-
-def _is_zero(x: Any) -> bool:
-    return type(x) is float and x == 0.0
-
-
-def _is_one(x: Any) -> bool:
-    return type(x) is float and x == 1.0

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 class Run:
     """One call of f on Values: its variables, its result, and the structures of the arguments."""
 
-    keeps_graph: bool
-
     def __init__(
         self,
         f: Callable[..., Any],
@@ -34,7 +32,7 @@ class Run:
         self.structures: list[Structure] = []
         self.call: Differentiation = Differentiation(f)
         self._calls = [self.call, *Differentiation.here()]
-        self.keeps_graph = False
+        self.keeps_graph: bool = False
         inputs = list(args)
         for position in _positions(f, args, argnums):
             leaves, structure = flatten(args[position], f"argument {position} of {name_of(f)}", takes_others=True)
@@ -42,7 +40,11 @@ class Run:
             inputs[position] = structure.rebuild(variables, initialises=True)
             self.variables += variables
             self.structures.append(structure)
-        self._require_numbers(args)
+        if not self.variables and any(structure.has_others for structure in self.structures):
+            raise TypeError(
+                f"{name_of(f)} was called with {brief(args[0] if self.is_single else args)}, which holds no number to "
+                "differentiate; it may hold numbers, in lists, tuples, dicts, dataclasses and NumPy arrays"
+            )
         self.call.variables.update(self.variables)
         with self.call:
             self.result: Any = f(*inputs, **keywords)
@@ -57,15 +59,6 @@ class Run:
         for call in self._calls:
             call.own.add(variable)
         return variable
-
-    def _require_numbers(self, args: tuple[Any, ...]) -> None:
-        """Refuse arguments that hold other objects but no number."""
-        if not self.variables and any(structure.has_others for structure in self.structures):
-            raise TypeError(
-                f"{name_of(self.f)} was called with {brief(args[0] if self.is_single else args)}, which holds no "
-                "number to differentiate; it may hold numbers, in lists, tuples, dicts, dataclasses and NumPy "
-                "arrays"
-            )
 
     def number(self) -> Any:
         """The result of f, which must be one number."""

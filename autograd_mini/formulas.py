@@ -119,13 +119,11 @@ def _to_depth(y: Value, depth: int, is_open: Callable[[Value], bool], atom: Call
 
 def _fitting(node: Value, operands: list[Text], limit: int) -> Text:
     """The node's formula, with its longest operands replaced by … until it fits."""
-    text = _combined(node, operands)
-    while len(text.text) > limit:
+    while len((text := _combined(node, operands)).text) > limit:
         longest = max(operands, key=lambda operand: len(operand.text))
         if longest == OMITTED:
             return Text(cut(text.text, limit))
         operands = [OMITTED if operand == longest else operand for operand in operands]
-        text = _combined(node, operands)
     return text
 
 
@@ -192,8 +190,6 @@ def _within(thing: object, name: str, nesting: int) -> Iterator[tuple[Value, str
     if nesting == 0:
         return
     if isinstance(thing, (list, tuple)):
-        for index, item in enumerate(thing):
-            yield from _within(item, f"{name}[{index}]", nesting - 1)
-    elif isinstance(thing, dict):
-        for key, item in thing.items():
-            yield from _within(item, f"{name}[{key!r}]", nesting - 1)
+        thing = dict(enumerate(thing))
+    for key, item in thing.items() if isinstance(thing, dict) else ():
+        yield from _within(item, f"{name}[{key!r}]", nesting - 1)

@@ -235,12 +235,7 @@ def attach(primitive: Primitive, function: Callable[..., Any]) -> None:
         setattr(Value, name, function)
 
 
-def _attach_methods() -> None:
-    """Make each function whose first argument may be a Value a method of Value."""
-    for name, primitive in TABLE.items():
-        if (primitive.arity is not None or name == "hypot") and name not in ("where", "polygamma"):
-            attach(primitive, globals()[name])
-    setattr(Value, "modf", modf)  # noqa: B010  (a type checker knows no such attribute)
-
-
-_attach_methods()
+for _name, _row in TABLE.items():  # each function whose first argument may be a Value is a method of Value
+    if (_row.arity is not None or _name == "hypot") and _name not in ("where", "polygamma"):
+        attach(_row, globals()[_name])
+setattr(Value, "modf", modf)  # noqa: B010  (a type checker knows no such attribute)

@@ -84,18 +84,16 @@ class Implicit:
         return found
 
     def _solve(self, numbers: tuple[float, ...]) -> list[float]:
-        nothing = [nan] * self.n
         start, equations = list(numbers[: self.n]), _OnTape(self, list(numbers[self.n :]))
-        if any(map(isnan, numbers)) and any(map(isnan, equations.residual(start))):
-            return nothing
-        try:
-            xs = solve(equations, start, self.solver, self.options)
-            require_regular(equations, xs)
-        except ArithmeticError:
-            if self.gives_nan:
-                return nothing
-            raise
-        return xs
+        if not (any(map(isnan, numbers)) and any(map(isnan, equations.residual(start)))):
+            try:
+                xs = solve(equations, start, self.solver, self.options)
+                require_regular(equations, xs)
+                return xs
+            except ArithmeticError:
+                if not self.gives_nan:
+                    raise
+        return [nan] * self.n
 
     def partials(self, index: int, out: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The local derivatives of the operation `root`."""

@@ -118,8 +118,7 @@ def _dotted(function: ast.expr) -> str:
     import ast
 
     if isinstance(function, ast.Attribute):
-        owner = _dotted(function.value)
-        return f"{owner}.{function.attr}"
+        return f"{_dotted(function.value)}.{function.attr}"
     return function.id if isinstance(function, ast.Name) else ""
 
 

@@ -214,25 +214,21 @@ def differentiated() -> set[Value]:
     return set().union(*[call.variables for call in list(differentiations.values())])
 
 
-def depends_on_variable(node: Value) -> bool:
-    """Whether a node depends on a variable being differentiated by or, in such a call here, on any from outside it."""
-    variables, here = differentiated(), Differentiation.here()
-    return any(
-        each in variables or (here and not each.parents and all(call.is_foreign(each) for call in here))
-        for each in topological_order(node)
-    )
-
-
 def refuse_conversion(node: Value, how: str = "float()") -> None:
-    """Refuse to convert a node, by `how`, if it depends on a variable while a derivative is being taken.
+    """Refuse to convert a node, by `how`, if it depends on a variable being differentiated by or, in a call that is
+    being differentiated here, on any from outside it.
 
     Raises:
         TypeError: it does; the message says on which line, and what to use instead.
     """
-    if depends_on_variable(node):
+    variables, here = differentiated(), Differentiation.here()
+    if any(
+        each in variables or (here and not each.parents and all(call.is_foreign(each) for call in here))
+        for each in topological_order(node)
+    ):
         from autograd_mini.leaving import refusal
 
-        call = next((call for call in reversed(Differentiation.here())), None) or next(iter(differentiations.values()))
+        call = here[-1] if here else next(iter(differentiations.values()))
         raise refused(TypeError(refusal(call.function, how, "its derivative would be lost there")))
 
 

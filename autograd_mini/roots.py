@@ -129,14 +129,13 @@ class _Equations:
     def solved(self, start: list[float], solver: Any, options: Mapping[str, Any], or_nan: bool) -> list[float]:
         _, results, order = self._run(start)
         used = [parent._number for node in order for parent in node.parents if parent in self._known]
-        if any(map(isnan, used)) and any(map(isnan, self._floats(results))):
-            return [nan] * len(start)
-        try:
-            return solve(self, start, solver, options)
-        except ArithmeticError:
-            if or_nan:
-                return [nan] * len(start)
-            raise
+        if not (any(map(isnan, used)) and any(map(isnan, self._floats(results)))):
+            try:
+                return solve(self, start, solver, options)
+            except ArithmeticError:
+                if not or_nan:
+                    raise
+        return [nan] * len(start)
 
     def residual(self, xs: list[float]) -> list[float]:
         result = self.function(self.structure.rebuild([Constant(x) for x in xs]), *self.args)  # IEEE 754 throughout
@@ -187,7 +186,7 @@ def _values_in(args: tuple[Any, ...]) -> set[Value]:
 
 def _is_flat(structure: Structure) -> bool:
     """Whether a structure is one level of numbers in evident order: a list, a tuple or an array, but not a dict."""
-    is_dict = isinstance(structure.kind, tuple) and structure.kind[0] == "dict"
+    is_dict = structure.kind_name == "dict"
     return not is_dict and bool(structure.children) and all(child.build is None for child in structure.children)
 
 

@@ -74,11 +74,13 @@ class Loop:
         init: the numbers of the first carry; `structure` is how they are nested.
         xs: the inputs of the steps, as `scan` was given them.
         length: the number of steps.
+        x: the function that returns the input of a step.
     """
 
     init: list[Any]
     structure: Structure
     length: int
+    x: Callable[[int], Any]
 
     def __init__(self, f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, checkpoint: int | str) -> None:
         self.f = f
@@ -89,13 +91,8 @@ class Loop:
             raise TypeError(f"scan carries numbers and None from step to step, got {brief(init)}")
         self._first = init
         self.xs = xs
-        self._x: Callable[[int], Any]
-        self.length, self._x = _steps(xs, length)
+        self.length, self.x = _steps(xs, length)
         self.y_structure: Structure | None = None
-
-    def x(self, number: int) -> Any:
-        """The input of one step."""
-        return self._x(number)
 
     def step(self, carry: Any, x: Any) -> tuple[Any, list[Any], list[Any]]:
         """Run one step: the next carry, its numbers, and the numbers that are kept of the step."""

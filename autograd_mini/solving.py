@@ -89,7 +89,7 @@ def newton(equations: Equations, start: list[float]) -> list[float]:
             there = [x - d for x, d in zip(xs, step)]
             if _change(rows, equations.linearised(there)[1], xs, step) <= LAST_CHANGE:
                 return there
-        taken = _damped(equations, xs, step, rows)
+        taken = _damped(equations, xs, step, rows, recent[-1])
         if taken is None:
             if all(abs(d) <= NEAR * max(sizes) for d, *sizes in zip(step, *recent[-5:])):
                 return xs
@@ -105,10 +105,9 @@ ELSEWHERE = "start nearer to a solution, or choose another solver, such as solve
 
 
 def _damped(
-    equations: Equations, xs: list[float], step: list[float], rows: list[list[float]]
+    equations: Equations, xs: list[float], step: list[float], rows: list[list[float]], sizes: list[float]
 ) -> tuple[list[float], list[float], list[list[float]]] | None:
     """The next x with its residual and derivatives; None if no fraction of the step reduces the residual."""
-    sizes = _sizes(xs, step, rows)
     length = _length(step, sizes)
     t = 1.0
     for _ in range(MOST_HALVINGS):

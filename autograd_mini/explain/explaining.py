@@ -92,10 +92,9 @@ def explain(
             f"explain takes one Value, got {brief(y)} ({type(y).__name__}); pass one number that was computed from "
             "Values, such as a loss"
         )
-    roots = [y]
     check_options("LR", max_nodes=max_nodes)
     check_scopes(scopes, None)
-    order = ordered(roots, max_nodes if scopes is None else MOST_NODES)
+    order = ordered([y], max_nodes if scopes is None else MOST_NODES)
     if all(node.is_constant for node in order if not node.parents):
         raise ValueError(
             "explain needs a Value that depends on a variable, but this one is computed from constants only; make its "

@@ -139,8 +139,10 @@ def in_one_file(
     policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
     title = html.escape(title.encode(errors="replace").decode())  # lone surrogates cannot be encoded
     body = Template(asset(template)).substitute(parts, title=title)
+    data = json.dumps(_readable(graph), allow_nan=False, separators=(",", ":"))
+    data = data.replace("<", "\\u003c")  # safe within a script element
     return Template(asset("document.html")).substitute(
-        policy=policy, title=title, style=style, body=body, graph=_json(graph), script=script
+        policy=policy, title=title, style=style, body=body, graph=data, script=script
     )
 
 
@@ -154,12 +156,8 @@ def _fingerprint(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _json(thing: Any) -> str:
-    """JSON that is safe within a script element; numbers that JSON lacks become strings that JavaScript can read."""
-    return json.dumps(_readable(thing), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
 def _readable(thing: Any) -> Any:
+    """A nest as JSON can hold it: numbers that JSON lacks become strings that JavaScript can read."""
     if isinstance(thing, float) and not isfinite(thing):
         return "NaN" if thing != thing else "Infinity" if thing > 0.0 else "-Infinity"
     if isinstance(thing, Mapping):

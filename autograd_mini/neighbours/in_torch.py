@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, partial, reduce, wraps
 from typing import Any
 
 import torch
@@ -38,10 +38,7 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
     tensor([-0.7864,  0.4621], dtype=torch.float64)
     """
     compiled = as_compiled(function, "to_torch")
-
-    @cache
-    def sweeps(count: int, places: tuple[int, ...]) -> Sweeps:
-        return Sweeps(compiled, count, places)
+    sweeps = cache(partial(Sweeps, compiled))
 
     @wraps(function)
     def of_tensors(*args: Any) -> Any:
@@ -84,9 +81,7 @@ class _Value(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     @staticmethod
     def forward(call: _Call, *tensors: Any) -> Any:
         call.result = call.sweeps.value(_arrays(tensors), call.others)
-        dtype = tensors[0].dtype
-        for tensor in tensors[1:]:
-            dtype = torch.promote_types(dtype, tensor.dtype)
+        dtype = reduce(torch.promote_types, [tensor.dtype for tensor in tensors])
         return tuple([torch.as_tensor(leaf, dtype=dtype, device=tensors[0].device) for leaf in leaves(call.result)])
 
     @staticmethod

@@ -135,17 +135,15 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        line = f"{type(self).__name__}({self.details()})"
-        parts = [(key, part) for key, part in vars(self).items() if not key.startswith("_") and _holds_module(part)]
-        if not (parts and self._shows_parts):
-            return line
-        lines = [line.removesuffix(")")]
-        for key, part in parts:
-            inner = part if isinstance(part, Module) else list(part.values() if isinstance(part, dict) else part)
-            for index, module in enumerate(inner if isinstance(inner, list) else [inner]):
-                path = f"{key}.{index}" if isinstance(inner, list) else key
-                lines.append(f"  {path}: " + repr(module).replace("\n", "\n  "))
-        return "\n".join([*lines, ")"])
+        lines = []
+        for key, part in vars(self).items() if self._shows_parts else ():
+            inner = list(part.values()) if isinstance(part, dict) else part
+            is_list = isinstance(inner, (list, tuple))
+            modules = inner if is_list else [inner]
+            if not key.startswith("_") and all(isinstance(module, Module) for module in modules):
+                for index, module in enumerate(modules):
+                    lines.append(f"\n  {key}{f'.{index}' * is_list}: " + repr(module).replace("\n", "\n  "))
+        return f"{type(self).__name__}({self.details()}{''.join(lines)}" + ("\n)" if lines else ")")
 
 
 _known: dict[int, tuple[ref[Module], list[str]]] = {}
@@ -244,11 +242,3 @@ def _items(part: Any, path: str) -> list[tuple[str, Any]]:
 
 def _is_object_array(part: Any) -> bool:
     return is_array(part) and part.dtype == object and part.ndim > 0
-
-
-def _holds_module(part: Any) -> bool:
-    if isinstance(part, dict):
-        part = list(part.values())
-    return isinstance(part, Module) or (
-        isinstance(part, (list, tuple)) and bool(part) and all(isinstance(item, Module) for item in part)
-    )

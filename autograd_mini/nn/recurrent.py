@@ -59,7 +59,7 @@ class RecurrentCell(Module):
 
     def initial_state(self) -> Any:
         """The state before the first input: zeros."""
-        return self._zeros()
+        return (Constant(0.0),) * self.n_hidden
 
     def output(self, state: Any) -> Vector:
         """What a state shows to the outside: h."""
@@ -90,9 +90,6 @@ class RecurrentCell(Module):
 
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_hidden}"
-
-    def _zeros(self) -> tuple[Value, ...]:
-        return (Constant(0.0),) * self.n_hidden
 
     def _as_state(self, numbers: Any, what: str) -> tuple[Value, ...]:
         if not hasattr(numbers, "__len__"):
@@ -162,7 +159,7 @@ class LSTMCell(RecurrentCell):
         return LSTMState([o_k * tanh(c_k) for o_k, c_k in zip(o, new_memory)], new_memory)
 
     def initial_state(self) -> LSTMState:
-        return LSTMState(self._zeros(), self._zeros())
+        return LSTMState(super().initial_state(), super().initial_state())
 
     def output(self, state: LSTMState) -> Vector:
         return state.hidden

@@ -115,17 +115,13 @@ def _pow_slope(x: Any, y: Any, x_order: int = 0, y_order: int = 0) -> Any:
     return scale(power, polynomial)
 
 
-def _pow_slope_partials(out: Any, x: Any, y: Any, x_order: int = 0, y_order: int = 0) -> tuple[Any, Any]:
-    return (
-        pow_slope.variant(x_order=x_order + 1, y_order=y_order)(x, y),
-        pow_slope.variant(x_order=x_order, y_order=y_order + 1)(x, y),
-    )
-
-
 pow_slope: Primitive = auxiliary_row(
     "pow_slope",
     _pow_slope,
-    _pow_slope_partials,
+    lambda out, x, y, x_order=0, y_order=0: (
+        pow_slope.variant(x_order=x_order + 1, y_order=y_order)(x, y),
+        pow_slope.variant(x_order=x_order, y_order=y_order + 1)(x, y),
+    ),
     domain=(POSITIVE, REAL),
     doc="∂ᵏ⁺ⁿ xʸ/∂xᵏ∂yⁿ within rules, in one piece: at x = 0 its factors are 0 and infinite, and so are its terms.",
 )

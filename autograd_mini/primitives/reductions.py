@@ -66,30 +66,21 @@ def _log_softmax(*xs: float, index: int = 0) -> float:
     return xs[index] - top - _log_total(xs, top) if math.isfinite(top) else nan
 
 
-def _weights(xs: tuple[Any, ...], empty: float = nan) -> list[Any]:
+def _weights(xs: tuple[Any, ...], empty: float = nan, less_one: int | None = None) -> list[Any]:
+    """All outputs yⱼ of softmax or, with the index i of the one that is `less_one`, the differences yⱼ - δᵢⱼ."""
     if all(type(x) is float for x in xs):
-        return list(_shares(xs, empty))
-    return [softmax.variant(index=i, empty=empty)(*xs) for i in range(len(xs))]
-
-
-def _softmax_partials(out: Any, *xs: Any, index: int = 0, empty: float = nan) -> tuple[Any, ...]:
-    """The local derivatives yᵢ(δᵢⱼ - yⱼ)."""
-    ys = _weights(xs, empty)
-    ys[index] = -_rest.variant(index=index, empty=empty)(*xs)
-    return tuple(-(out * y) for y in ys)
+        ys: list[Any] = list(_shares(xs, empty))
+    else:
+        ys = [softmax.variant(index=i, empty=empty)(*xs) for i in range(len(xs))]
+    if less_one is not None:
+        ys[less_one] = -_rest.variant(index=less_one, empty=empty)(*xs)
+    return ys
 
 
 def _rest_partials(out: Any, *xs: Any, index: int = 0, empty: float = nan) -> tuple[Any, ...]:
     ys = _weights(xs, empty)
     share, ys[index] = ys[index], -out
     return tuple(share * y for y in ys)
-
-
-def _log_softmax_partials(out: Any, *xs: Any, index: int = 0) -> tuple[Any, ...]:
-    """The local derivatives δᵢⱼ - yⱼ."""
-    ys = _weights(xs)
-    ys[index] = -_rest.variant(index=index, empty=nan)(*xs)
-    return tuple(-y for y in ys)
 
 
 sum_: Primitive = row(
@@ -168,14 +159,14 @@ _rest = auxiliary_row(
 softmax: Primitive = row(
     "softmax",
     lambda *xs, index=0, empty=nan: _shares(xs, empty)[index],
-    _softmax_partials,
+    lambda out, *xs, index=0, empty=nan: tuple(-(out * y) for y in _weights(xs, empty, index)),
     doc="yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ), without overflow; a list as long as xs.",
     example="softmax([2.0, 2.0]) == [0.5, 0.5]",
 )
 log_softmax: Primitive = row(
     "log_softmax",
     _log_softmax,
-    _log_softmax_partials,
+    lambda out, *xs, index=0: tuple(-y for y in _weights(xs, nan, index)),
     doc="xᵢ - log Σⱼ exp(xⱼ), finite where a softmax underflows; a list as long as xs.",
     example="log_softmax([0.0, -1000.0]) == [0.0, -1000.0]",
 )

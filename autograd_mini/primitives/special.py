@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from math import inf, nan, pi
 
 from autograd_mini.primitives import ieee
@@ -114,10 +115,7 @@ def _cotangent_derivative(x: float, order: int) -> float:
     for _ in range(order):
         slope = [power * c for power, c in enumerate(polynomial)][1:]
         polynomial = [-(a + b) for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope])]
-    result = 0.0
-    for coefficient in reversed(polynomial):
-        result = result * cotangent + coefficient
-    return result
+    return reduce(lambda result, coefficient: result * cotangent + coefficient, reversed(polynomial), 0.0)
 
 
 def _bell(x: Any) -> Any:

@@ -32,17 +32,12 @@ class Number(Arithmetic):
         raise NotImplementedError
 
 
-def _attach_operators() -> None:
-    for name in ("add", "sub", "mul", "div", "floordiv", "mod", "pow"):
-        method = "truediv" if name == "div" else name
-        primitive = TABLE[name]
-        setattr(Number, f"__{method}__", lambda self, other, primitive=primitive: primitive(self, other))
-        setattr(Number, f"__r{method}__", lambda self, other, primitive=primitive: primitive(other, self))
-    for name in ("neg", "pos", "abs"):
-        setattr(Number, f"__{name}__", lambda self, primitive=TABLE[name]: primitive(self))
-
-
-_attach_operators()
+for _name in ("add", "sub", "mul", "div", "floordiv", "mod", "pow"):
+    _method = "truediv" if _name == "div" else _name
+    setattr(Number, f"__{_method}__", lambda self, other, primitive=TABLE[_name]: primitive(self, other))
+    setattr(Number, f"__r{_method}__", lambda self, other, primitive=TABLE[_name]: primitive(other, self))
+for _name in ("neg", "pos", "abs"):
+    setattr(Number, f"__{_name}__", lambda self, primitive=TABLE[_name]: primitive(self))
 
 
 class Symbol(Number, Undecided):

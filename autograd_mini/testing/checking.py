@@ -93,7 +93,15 @@ of <lambda> failed: gradient=<lambda> against extrapolated differences
     ∂<lambda>/∂x  9                  6 ± ...e-14          3           differs by ... times the estimated error
     """
     __tracebackhide__ = True
-    _require(f, inputs, order, gradient, limit)
+    if not callable(f):
+        raise TypeError(f"check_gradients takes a function, got {brief(f)} ({type(f).__name__})")
+    if not inputs:
+        raise TypeError(f"check_gradients needs the point at which to check {name_of(f)}: check_gradients(f, x)")
+    if gradient is not None and not callable(gradient):
+        raise TypeError(f"gradient must be a function, got {brief(gradient)} ({type(gradient).__name__})")
+    require_options(order, limit)
+    if gradient is not None and order != 1:
+        raise ValueError("a given gradient can be checked to order 1 only; leave out order")
     flat, structure = flatten(inputs, f"an input of {name_of(f)}")
     point = as_floats(flat)
     names = input_names(f, inputs)
@@ -280,11 +288,9 @@ def _noise_of_all(f: Function, point: Sequence[float], count: int) -> list[float
             return 0.0
         return (max(near) - min(near)) / 2.0 or noise_around(lambda t: line(t, i), side * FAR, FAR, 1.0) or 0.0
 
-    def on_the_quieter_side(i: int) -> float:
-        right = noise(i, 1.0)
-        return right if right <= LITTLE * abs(line(0.0, i)) else min(right, noise(i, -1.0))
-
-    return [on_the_quieter_side(i) for i in range(count)]
+    rights = [noise(i, 1.0) for i in range(count)]
+    is_little = [right <= LITTLE * abs(line(0.0, i)) for i, right in enumerate(rights)]
+    return [right if little else min(right, noise(i, -1.0)) for i, (right, little) in enumerate(zip(rights, is_little))]
 
 
 def _component(component: str, name: str) -> str:
@@ -295,18 +301,6 @@ def _component(component: str, name: str) -> str:
     power = {"∂": "∂²", "∂²": "∂³"}
     symbol = "∂²" if above.startswith("∂²") else "∂"
     return f"{power[symbol]}{above.removeprefix(symbol)}/{below}∂{name}"
-
-
-def _require(f: Any, inputs: Sequence[Any], order: Any, gradient: Any, limit: Any) -> None:
-    if not callable(f):
-        raise TypeError(f"check_gradients takes a function, got {brief(f)} ({type(f).__name__})")
-    if not inputs:
-        raise TypeError(f"check_gradients needs the point at which to check {name_of(f)}: check_gradients(f, x)")
-    if gradient is not None and not callable(gradient):
-        raise TypeError(f"gradient must be a function, got {brief(gradient)} ({type(gradient).__name__})")
-    require_options(order, limit)
-    if gradient is not None and order != 1:
-        raise ValueError("a given gradient can be checked to order 1 only; leave out order")
 
 
 def require_options(order: Any, limit: Any) -> None:

@@ -227,7 +227,11 @@ def extrapolate(
                 best = Estimate(finer, difference + carried, abs(step))
         best_of_rows.append(best)
         above = row
-    return consistent(best_of_rows)
+    chosen = UNKNOWN
+    for best in reversed(best_of_rows):
+        if best.error < chosen.error and not contradict(best, chosen):
+            chosen = best
+    return chosen
 
 
 def accelerate(quotient: Callable[[float], tuple[float, float]], step: float, *, halvings: int = HALVINGS) -> Estimate:
@@ -262,15 +266,6 @@ def _aitken(x: tuple[float, float], y: tuple[float, float], z: tuple[float, floa
     limit = z[0] + late * ratio / (1.0 - ratio)
     rounding = (z[1] + ratio * (2.0 * y[1] + ratio * x[1])) / (1.0 - ratio) ** 2
     return limit, rounding + EPSILON * abs(limit)
-
-
-def consistent(estimates: Sequence[Estimate]) -> Estimate:
-    """The most precise of the estimates that later ones, which are from smaller steps, do not contradict."""
-    chosen = UNKNOWN
-    for estimate in reversed(estimates):
-        if estimate.error < chosen.error and not contradict(estimate, chosen):
-            chosen = estimate
-    return chosen
 
 
 def contradict(x: Estimate, y: Estimate) -> bool:

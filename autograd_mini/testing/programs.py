@@ -4,6 +4,7 @@ keeps each operand within the domain of its operation."""
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import inf, isfinite
 from typing import Any, NamedTuple, TypeAlias
@@ -86,15 +87,11 @@ class Program:
 
     def __repr__(self) -> str:
         texts = [f"x{index}" for index in range(self.n_inputs)]
-        uses = [0] * (self.n_inputs + len(self.steps))
-        for _, operands in self.steps:
-            for operand in operands:
-                if isinstance(operand, int):
-                    uses[operand] += 1
+        uses = Counter(each for _, operands in self.steps for each in operands if isinstance(each, int))
         named = []
         for index, step in enumerate(self.steps, start=self.n_inputs):
             text = _written(step, [texts[each] if isinstance(each, int) else repr(each) for each in step.operands])
-            is_last = index == len(uses) - 1
+            is_last = index == self.n_inputs + len(self.steps) - 1
             if not is_last and (uses[index] != 1 or len(text) > INLINED):
                 named.append(f"t{index} := {text}")
                 text = f"t{index}"

@@ -105,7 +105,10 @@ class Objective:
             ValueError: an input, a label or the divergence does not fit the model.
         """
         if isinstance(self.model, MLP):
-            _count_inputs(examples, self.model.layers[0].n_inputs, name)
+            n_inputs = self.model.layers[0].n_inputs
+            for index, (x, _) in enumerate(examples):
+                if not hasattr(x, "__len__") or len(x) != n_inputs:
+                    raise ValueError(f"the model takes {n_inputs} inputs, but example {index} of {name} has {brief(x)}")
         z = None
         tries_all = isinstance(self.model, MLP) or isinstance(self.divergence, Divergence)
         known = set[tuple[type, Any]]()
@@ -143,12 +146,6 @@ class Scores:
     def means(self) -> dict[str, float]:
         """The mean of each metric."""
         return {name: fsum(numbers) / len(numbers) for name, numbers in self._scores.items()}
-
-
-def _count_inputs(examples: Sequence[Example], n_inputs: int, name: str) -> None:
-    for index, (x, _) in enumerate(examples):
-        if not hasattr(x, "__len__") or len(x) != n_inputs:
-            raise ValueError(f"the model takes {n_inputs} inputs, but example {index} of {name} has {brief(x)}")
 
 
 def accuracy(y: Any, d: Any) -> float:

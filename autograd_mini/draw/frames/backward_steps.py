@@ -102,16 +102,15 @@ def draw_steps(
     """
     if not isinstance(y, Value):
         raise TypeError(f"draw_steps takes one Value, got {brief(y)} ({type(y).__name__}); pass one result")
-    roots = [y]
     check_options(direction, max_nodes=max_nodes)
-    order = ordered(roots, max_nodes)
+    order = ordered([y], max_nodes)
     number = number_formatter(number_format)
     name_of = complete_naming(order, naming(names))
     recorder = _Recorder(y)
     with recorder:
         gradients = dict(zip(order, adjoints(order, [(y, 1.0)], order)))
     picture = picture_of(
-        roots,
+        [y],
         order,
         parameters=frozenset(values_of(parameters, "draw_steps' option parameters")),
         name_of=name_of,

@@ -73,13 +73,12 @@ def picture_of(
 ) -> Picture:
     """The picture of the nodes of a topological `order`."""
     keys = {node: str(index) for index, node in enumerate(order) if folding.shows(node)}
-    shown = list(keys)
     ends = set(results)
-    formula = short_formulas(shown, TOOLTIP, name_of, number)
+    formula = short_formulas([*keys], TOOLTIP, name_of, number)
     boxes, edges = [], []
     is_known = backward_has_run(results)
-    for node in shown:
-        key, kind, scope = keys[node], kind_of(node, ends, parameters), folding.scope_of(node)
+    for node, key in keys.items():
+        kind, scope = kind_of(node, ends, parameters), folding.scope_of(node)
         name, data = name_of(node), number(node._number)
         written = formula.get(node, "")
         title = _title(name, written if formulas else "")
