@@ -125,7 +125,7 @@ class Search:
             if not isinstance(function.__self__, ModuleType | type | None):
                 self._place(function, "__self__", partial(getattr, function, "__self__"), ())
             self.callable(getattr(function, "__func__", None))
-        elif is_wrapper(function):
+        elif is_wrapper(function) and self._is_new(function, "__wrapped__"):
             self.callable(function.__wrapped__)
         elif not isinstance(function, type | ModuleType) and callable(function) and self._is_new(function, "__call__"):
             self._function(type(function).__call__, function)

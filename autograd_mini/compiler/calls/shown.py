@@ -13,8 +13,9 @@ from autograd_mini.compiler.ir.keys import token
 
 
 def is_wrapper(thing: Any) -> bool:
+    """Whether it holds what it wraps; a `__getattr__` that answers to any name, as `mock.call`'s, does not count."""
     try:
-        return hasattr(thing, "__wrapped__")
+        return "__wrapped__" in getattr(thing, "__dict__", ()) or declared(type(thing), "__wrapped__") is not None
     except Exception:  # its own `__getattr__` may raise anything
         return False
 

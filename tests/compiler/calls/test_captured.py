@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial, partialmethod, wraps
 from itertools import product
 from operator import attrgetter, methodcaller
+from unittest import mock
 
 import numpy
 import pytest
@@ -975,3 +976,20 @@ def test_few_places_are_watched_in_installed_packages():
     two = lambda x: x * float(mpmath.mpf(2.0))
     assert compile(two, backend="numpy")(3.0) == 6.0
     assert len(searched(two).found) <= 1000
+
+
+def test_objects_that_answer_to_every_name_and_wrappers_of_themselves():
+    """Each `__wrapped__` of `mock.call` is another object that has one."""
+
+    class Itself:
+        factor = 2.0
+
+        def __call__(self, x):
+            return self.factor * x
+
+    itself = Itself()
+    itself.__wrapped__ = itself
+    compiled = compile(lambda x: itself(x) if mock.call is not None else x)
+    assert compiled.value_and_grad(3.0) == (6.0, 2.0)
+    itself.factor = 5.0
+    assert compiled.value_and_grad(3.0) == (15.0, 5.0)
