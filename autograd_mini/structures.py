@@ -174,8 +174,7 @@ class Structure:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Structure):
             return False
-        one = NUMBER if self.kind == ("array", ()) else self  # the number in an array that has no axis
-        two = NUMBER if other.kind == ("array", ()) else other
+        one, two = [NUMBER if each.kind == ("array", ()) else each for each in (self, other)]  # as without axes
         is_like = one.kind == two.kind and one.children == two.children
         return is_like and (one.kind != ("labelled",) or one.has_labels(two.like))
 
@@ -320,9 +319,10 @@ def _labelled(empty: Any, axes: Sequence[Any], parts: list[Any]) -> Any:
 
 def may_hold_numbers(thing: Any) -> bool:
     """Whether something is a container, an array, an object with fields or a complex number, which may hide numbers."""
-    holds_none = thing is None or isinstance(thing, (str, bytes)) or callable(thing)
+    if thing is None or isinstance(thing, (str, bytes)) or callable(thing):
+        return False
     marks = ("__iter__", "__len__", "__getitem__", "__array__", "__complex__", "__float__", "__dataclass_fields__")
-    return not holds_none and any(mark in vars(kind) for kind in type(thing).__mro__ for mark in marks)
+    return any(mark in vars(kind) for kind in type(thing).__mro__ for mark in marks)
 
 
 def is_array(thing: Any) -> bool:

@@ -139,10 +139,9 @@ class Module:
         for key, part in vars(self).items() if self._shows_parts else ():
             inner = list(part.values()) if isinstance(part, dict) else part
             is_list = isinstance(inner, (list, tuple))
-            modules = inner if is_list else [inner]
-            if not key.startswith("_") and all(isinstance(module, Module) for module in modules):
-                for index, module in enumerate(modules):
-                    lines.append(f"\n  {key}{f'.{index}' * is_list}: " + repr(module).replace("\n", "\n  "))
+            modules = {f"{key}.{index}": each for index, each in enumerate(inner)} if is_list else {key: inner}
+            if not key.startswith("_") and all(isinstance(module, Module) for module in modules.values()):
+                lines += [f"\n  {path}: " + repr(module).replace("\n", "\n  ") for path, module in modules.items()]
         return f"{type(self).__name__}({self.details()}{''.join(lines)}" + ("\n)" if lines else ")")
 
 

@@ -288,9 +288,11 @@ def _noise_of_all(f: Function, point: Sequence[float], count: int) -> list[float
             return 0.0
         return (max(near) - min(near)) / 2.0 or noise_around(lambda t: line(t, i), side * FAR, FAR, 1.0) or 0.0
 
-    rights = [noise(i, 1.0) for i in range(count)]
-    is_little = [right <= LITTLE * abs(line(0.0, i)) for i, right in enumerate(rights)]
-    return [right if little else min(right, noise(i, -1.0)) for i, (right, little) in enumerate(zip(rights, is_little))]
+    def on_the_quieter_side(i: int) -> float:
+        right = noise(i, 1.0)
+        return right if right <= LITTLE * abs(line(0.0, i)) else min(right, noise(i, -1.0))
+
+    return [on_the_quieter_side(i) for i in range(count)]
 
 
 def _component(component: str, name: str) -> str:

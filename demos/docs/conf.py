@@ -6,8 +6,8 @@ from typing import Any
 project = "autograd_mini"
 copyright = "the authors of autograd_mini"
 root_doc = "demos/docs/index"
-rooms = [f"{room}{inner}/README.md" for room in ("autograd_mini", "tests") for inner in ("", "/**")]
-include_patterns = ["README.md", "demos/*.md", "demos/docs/**", *rooms]
+include_patterns = ["README.md", "demos/*.md", "demos/docs/**", "autograd_mini/README.md", "autograd_mini/**/README.md"]
+include_patterns += ["tests/README.md", "tests/benchmarks/README.md"]
 exclude_patterns = ["**/*.py"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"

@@ -16,10 +16,14 @@ REACH = 2.0**-33
 """The smallest tableau of differences, of steps from 2**-26 to 2**-35 of an input, sees no slope within that."""
 
 
+EXAMPLES = settings.default.max_examples
+LONG = EXAMPLES > 1000
+"""Whether this is a search of hours."""
+
+
 def fewer(least):
-    """A tenth of the profile's examples, for slow properties; in a hunt of hours all of them."""
-    examples = settings.default.max_examples
-    return settings(max_examples=examples if examples > 1000 else max(least, examples // 10))
+    """A tenth of the profile's examples, for slow properties; in a search of hours all of them."""
+    return settings(max_examples=EXAMPLES if LONG else max(least, EXAMPLES // 10))
 
 
 def condition(y, xs):

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini.testing import GradientError, UndecidedError, check_gradients
+from tests.properties.conditions import LONG
 from tests.testing.foreign import KINDS, WRONG, cases, outcome, with_one_wrong
-
-LONG = settings.default.max_examples > 1000
 
 
 @pytest.mark.parametrize("seed", range(20 if LONG else 2))

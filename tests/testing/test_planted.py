@@ -3,14 +3,14 @@
 from random import Random
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 
 from autograd_mini import Value
 from autograd_mini.primitives import TABLE
 from autograd_mini.testing import GradientError, Program, Step, check_gradients, strategies
+from tests.properties.conditions import LONG
 from tests.testing.planting import FAULTS, planted_cases, sample
 
-LONG = settings.default.max_examples > 1000
 SEEDS = range(4 if LONG else 1)
 ROWS = {1: list(TABLE.values()), 2: list(TABLE.values()), 3: list(TABLE.values())[:: 1 if LONG else 5]}
 MARK = {1: "∂", 2: "∂²", 3: "∂³"}

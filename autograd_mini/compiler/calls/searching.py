@@ -228,9 +228,10 @@ class Search:
             self._content(content, names)
         elif isinstance(content, ModuleType):
             if not is_library(content.__name__):  # functions hand it on as they do objects
-                if not DYNAMIC.isdisjoint(names if is_installed(content.__name__) else self.outer):
+                of_package = is_installed(content.__name__)
+                if not DYNAMIC.isdisjoint(names if of_package else self.outer):
                     self._entries(content)
-                there = set() if is_installed(content.__name__) else {*vars(content), *self._asked_before}
+                there = set() if of_package else {*vars(content), *self._asked_before}
                 for name in dict.fromkeys((*names, *(self.names.keys() & there))):
                     self._attribute(content, name, names)
                 return
@@ -306,11 +307,10 @@ class Search:
         if name == "__dict__" or not self._is_new(thing, name):
             return
         entries = getattr(thing, "__dict__", None)
-        kind = thing if isinstance(thing, type) else type(thing)
-        is_inner = name not in self.outer and is_installed(thing.__name__ if kind is ModuleType else kind.__module__)
         if isinstance(entries, dict) and name in entries:
             self._entry(entries, name, names)
             return
+        kind = thing if isinstance(thing, type) else type(thing)
         own = declared(kind, name)
         self._function(getattr(type(own), "__get__", None), own)  # if the user wrote the descriptor
         found = of_class(kind, name, ABSENT)
@@ -322,7 +322,7 @@ class Search:
                 if isinstance(entries, dict):
                     self._entry(entries, name, names)
         elif not isinstance(thing, ModuleType) and not is_library(kind.__module__):
-            can_change = not (is_inner and stays(found))
+            can_change = name in self.outer or not (stays(found) and is_installed(kind.__module__))
             if can_change:
                 self._place(kind, name, partial(of_class, kind, name, None), names)
             found = found.fget if isinstance(found, property) else getattr(found, "func", found)

@@ -82,7 +82,7 @@ class Assembly(Function):
         return self.apply(symbol, *args) if width == self.width else self.in_parts(symbol, width, args)
 
     def _of_angle(self, function: str, x: Cell) -> Cell:
-        kind, symbol = f"{{{self.type}, {self.type}}}", own_function(function, self.width)
+        kind, symbol = f"{{{self.type}, {self.type}}}", own_function(elementary.OF_ANGLES[0], self.width)  # for both
         self.declarations.add(f"declare {kind} @{symbol}({self.type}){PURE}")
         pair = self.define(f"call {kind} @{symbol}({self.type} {x.name})").name
         return self.define(f"extractvalue {kind} {pair}, {elementary.OF_ANGLES.index(function)}")

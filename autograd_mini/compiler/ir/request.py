@@ -73,9 +73,9 @@ class Frame(NamedTuple):
 
     def is_sum(self, name: str) -> bool:
         """Whether a result is a sum over the batch, and not one for each example."""
-        is_tallied = name in ("value", ENTRIES) or is_adjoint(name)
-        of_batch = [adjoint(slot) for slot, leaf in enumerate(self.inputs) if leaf.batched]
-        return self.has_batch and self.reduces and is_tallied and name not in of_batch
+        if not (self.has_batch and self.reduces and (name in ("value", ENTRIES) or is_adjoint(name))):
+            return False
+        return name not in [adjoint(slot) for slot, leaf in enumerate(self.inputs) if leaf.batched]
 
 
 GUARDS = Request(Kind.GUARDS)

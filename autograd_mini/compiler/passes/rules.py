@@ -24,9 +24,7 @@ class Rules:
 
     def rule(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> Rule:
         """The rule for any arguments, of which some are these constants, by the arguments that are wanted."""
-        key = primitive, *wanted
-        if constants.count(None) < len(constants):
-            key = *key, *[None if each is None else each.hex() for each in constants]
+        key = primitive, *wanted, *[None if each is None else each.hex() for each in constants]
         rule = self._found.get(key)
         if rule is None:
             rule = self._found[key] = Rule(primitive, constants, wanted)

@@ -123,9 +123,9 @@ def loop_step(operation: ir.Loop, place: Mapping[ir.Pack, int], *, in_machine_co
         given = numpy.zeros((scan.n_in, width))
         for number, index, where in takers:
             given[where] = values[number][index]
-        forth = None if forward is None else values[forward]
-        if forward is not None and forth is not None:
-            values[forward] = forth.copy()  # its states go when they were used
+        forth = None
+        if forward is not None:
+            forth, values[forward] = values[forward], values[forward].copy()  # its states go when they were used
         return scan.run(given, in_machine_code=in_machine_code, keeps=operation.keeps, forth=forth)
 
     return step
