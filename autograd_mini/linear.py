@@ -65,12 +65,12 @@ class LinearSolve(Primitive):
     """
 
     def __init__(self, n: int, index: int) -> None:
-        super().__init__("linear_solve", self._forward, self._partials, arity=n * n + n)
+        count = n * n + n
+        super().__init__(
+            "linear_solve", lambda *xs: _solution(n, pack(f"{count}d", *xs))[index], self._partials, arity=count
+        )
         self.n = n
         self.index = index
-
-    def _forward(self, *numbers: float) -> float:
-        return _solution(self.n, pack(f"{len(numbers)}d", *numbers))[self.index]
 
     def _partials(self, out: Any, *args: Any) -> tuple[Any, ...]:
         n = self.n

@@ -190,10 +190,9 @@ class Differentiation(Scope):
     def warn_of_refusal(self) -> None:
         """Warn if the function caught the error `refused` and went on."""
         if self.refused is not None:
-            from warnings import warn_explicit
-
-            text = f"{self.refused}. The function caught this error, and its derivatives are those of what it did next"
-            warn_explicit(text, RuntimeWarning, *user_line())
+            warn_user(
+                f"{self.refused}. The function caught this error, and its derivatives are those of what it did next"
+            )
 
     def is_foreign(self, leaf: Value) -> bool:
         """Whether a leaf of the graph is a variable that this call did not make."""
@@ -332,6 +331,13 @@ def write_numbers(nodes: Sequence[Value], name: str, numbers: Sequence[float]) -
     for node in nodes if active else ():
         number_written(node, f".{name}")
     write(nodes, {"data": "_number", "grad": "_grad"}[name], numbers)
+
+
+def warn_user(text: str, kind: type[Warning] = RuntimeWarning) -> None:
+    """Warn of what the innermost caller outside this package does."""
+    from warnings import warn_explicit
+
+    warn_explicit(text, kind, *user_line())
 
 
 def user_line() -> tuple[str, int]:

@@ -6,7 +6,6 @@ differentiated, and scheduled as kernels and matrix products.
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -31,7 +30,7 @@ from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.run.scheduling import Work, constants_of, schedule
 from autograd_mini.compiler.sparse.eliminating import SparseProgram, sparse_program
-from autograd_mini.observing import user_line
+from autograd_mini.observing import warn_user
 
 
 @dataclass(eq=False)
@@ -98,11 +97,10 @@ class Source:
 @cache
 def _notice() -> None:
     """Warn once that a long graph compiles slowly, and say how `scan` helps."""
-    warnings.warn_explicit(
+    warn_user(
         f"a compiled function computes more than {MOST_UNNOTICED} things, few of them alike, each of them compiled by "
         "itself; if these are the steps of a loop, autograd_mini.scan(f, init, xs) compiles one step",
         UserWarning,
-        *user_line(),
     )
 
 

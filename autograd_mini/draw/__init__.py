@@ -18,11 +18,5 @@ __all__ = [
     "draw", "draw_influence", "draw_network", "draw_steps", "formula", "label_locals", "record_scopes", "run_recorded",
 ]  # fmt: skip
 
-
-class _CallableModule(ModuleType):
-    """Makes the package callable: once it is imported, `autograd_mini.draw` is the package, not the function `draw`."""
-
-    __call__ = staticmethod(draw)
-
-
-sys.modules[__name__].__class__ = _CallableModule
+# Once it is imported, `autograd_mini.draw` is the package, not the function `draw`.
+sys.modules[__name__].__class__ = type("_CallableModule", (ModuleType,), {"__call__": staticmethod(draw)})

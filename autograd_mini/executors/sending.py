@@ -85,8 +85,8 @@ class Memory:
         if self._process == os.getpid():
             os.close(self._file)
 
-    def __reduce__(self) -> Any:
-        return _elsewhere, self._place
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_place": self._place}
 
     @contextmanager
     def _opened(self) -> Iterator[io.BufferedRandom]:
@@ -150,12 +150,6 @@ def in_memory(packed: Packed) -> Memory:
 
 
 _here: weakref.WeakSet[Memory] = weakref.WeakSet()
-
-
-def _elsewhere(*place: Any) -> Memory:
-    memory = Memory.__new__(Memory)
-    memory._place = place
-    return memory
 
 
 def _close() -> None:

@@ -8,11 +8,5 @@ from autograd_mini.explain.page import Page
 
 __all__ = ["Page", "explain"]
 
-
-class _CallableModule(ModuleType):
-    """Makes the package callable: once imported, `autograd_mini.explain` is the package, not the function `explain`."""
-
-    __call__ = staticmethod(explain)
-
-
-sys.modules[__name__].__class__ = _CallableModule
+# Once it is imported, `autograd_mini.explain` is the package, not the function `explain`.
+sys.modules[__name__].__class__ = type("_CallableModule", (ModuleType,), {"__call__": staticmethod(explain)})

@@ -39,7 +39,9 @@ def layout(boxes: Sequence[Mapping[str, Any]], arrows: Sequence[Mapping[str, Any
     (True, [1])
     """
     lines = [f"digraph {{ rankdir={direction} {GRAPH}"]
-    lines += [f"b{place} [{_size(box)}{_order(box)}]" for place, box in enumerate(boxes)]
+    for place, each_box in enumerate(boxes):
+        ordering = " ordering=in" if each_box["kind"] == Kind.OPERATION.value else ""
+        lines.append(f"b{place} [{_size(each_box)}{ordering}]")
     pieces = [_pieces(place, arrow) for place, arrow in enumerate(arrows)]
     for place, each in enumerate(pieces):
         if len(each) > 1:
@@ -53,8 +55,9 @@ def layout(boxes: Sequence[Mapping[str, Any]], arrows: Sequence[Mapping[str, Any
         elif words[0] == "node":
             centres[words[1]] = _pixels(words[2:4], height)
         elif words[0] == "edge":
-            n_numbers = 2 * int(words[3])
-            paths[words[1], words[2]] = _path(_pixels(words[4 : 4 + n_numbers], height))
+            points = _pixels(words[4 : 4 + 2 * int(words[3])], height)  # the control points of Bézier curves
+            first, *others = [f"{x:g},{y:g}" for x, y in zip(points[::2], points[1::2])]
+            paths[words[1], words[2]] = f"M{first}C{' '.join(others)}"
     return {
         "width": POINTS * width,
         "height": POINTS * height,
@@ -90,20 +93,10 @@ def _size(box: Mapping[str, Any]) -> str:
     return f"width={box['width'] / POINTS:.4f} height={box['height'] / POINTS:.4f}"
 
 
-def _order(box: Mapping[str, Any]) -> str:
-    return " ordering=in" if box["kind"] == Kind.OPERATION.value else ""
-
-
 def _pixels(inches: Sequence[str], height: float) -> list[float]:
     """Convert coordinates, x and y alternating, from inches to pixels with y pointing down."""
     xs, ys = inches[::2], inches[1::2]
     return [round(POINTS * z, 1) for x, y in zip(xs, ys) for z in (float(x), height - float(y))]
-
-
-def _path(points: Sequence[float]) -> str:
-    """An SVG path of Bézier curves through control points, x and y alternating."""
-    first, *others = [f"{x:g},{y:g}" for x, y in zip(points[::2], points[1::2])]
-    return f"M{first}C{' '.join(others)}"
 
 
 OPERATION = 36.0  # the diameter of an operation in pixels

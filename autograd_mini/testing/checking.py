@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain, repeat
 from math import isfinite, ulp
 from typing import Any
@@ -118,23 +119,16 @@ of <lambda> failed: gradient=<lambda> against extrapolated differences
         with call:
             return xs, numbers_of(f(*structure.rebuild(xs)))
 
+    check_here = partial(check, point=point, names=names, function=name_of(f), limit=limit)
     if gradient is None:
-        return check(evaluate, point, names, name_of(f), order=order, limit=limit, plain=plain)
+        return check_here(evaluate, order=order, plain=plain)
 
     def claims(numbers: Sequence[float]) -> list[float]:
         like = structure.rebuild(list(numbers))
         like, found = (like[0] if len(like) == 1 else like), gradient(*like)
         return as_floats(paired_numbers(found, like, f"the result of {name_of(gradient)}"))
 
-    return check(
-        lambda numbers: ([], plain(numbers)),
-        point,
-        names,
-        name_of(f),
-        claims=claims,
-        source=f"gradient={name_of(gradient)}",
-        limit=limit,
-    )
+    return check_here(lambda numbers: ([], plain(numbers)), claims=claims, source=f"gradient={name_of(gradient)}")
 
 
 def check(

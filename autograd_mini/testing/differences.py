@@ -37,13 +37,15 @@ UNKNOWN = Estimate(nan, inf, 1.0)
 
 
 class Line:
-    """Several functions of one number near x, whose results are remembered.
+    """Several functions of one number near x, whose results are remembered; `largest` is the largest step of a tableau.
 
     Where they raise an arithmetic error or a ValueError, as `math` does outside a domain, the results are nan.
     """
 
     def __init__(self, functions: Callable[[float], Sequence[float]], x: float) -> None:
         self.x = x
+        self._power: float = ldexp(1.0, frexp(x)[1] - 1) if x else 1.0  # of 2, and about as large as x
+        self.largest: float = max(1.0, self._power) * 19.0 / 64.0
         self._functions = functions
         self._known: dict[float, Sequence[float] | None] = {}
         self._in_windows: dict[float, Sequence[float] | None] = {}
@@ -88,7 +90,7 @@ class Line:
         or of a large number added and subtracted. Wider spacings show such steps; only fine ones are rounding."""
         place = index, side * inf
         if place not in self._noise:
-            reach = 19.0 / 64.0 * (_power_of_two(abs(self.x)) if self.x else 1.0)
+            reach = 19.0 / 64.0 * self._power
             at_large = (self.noise_apart(index, side * reach, apart * reach) for apart in (APART, WIDEST))
             noise = max(each or 0.0 for each in at_large)
             left, right = (
@@ -124,21 +126,16 @@ class Line:
             widest = abs(x - self.x)
         return widest
 
-    @property
-    def largest(self) -> float:
-        """The largest step of a tableau."""
-        return max(1.0, _power_of_two(abs(self.x)) if self.x else 1.0) * 19.0 / 64.0
-
     def steps(self) -> list[float]:
         """The first steps of the tableaus to try: about as large as 1 and as x, then ever smaller ones, down to where
         neighbouring floats can hardly be told apart.
 
         Each is 19/64 of a power of 2: then x ± h is mostly exact, and 2h is no period of functions such as `% 1`.
         """
-        size = _power_of_two(abs(self.x)) if self.x else 1.0
-        smaller = (ldexp(start, -8 * k) for start in (max(size, 1.0), min(size, 1.0)) for k in range(1, 6))
-        finest = max(ldexp(ulp(self.x), FEWEST + 4), ldexp(min(size, 1.0), -40))
-        found = [each * 19.0 / 64.0 for each in (1.0, size, *smaller, finest)]
+        near, far = sorted((self._power, 1.0))
+        smaller = (ldexp(start, -8 * k) for start in (far, near) for k in range(1, 6))
+        finest = max(ldexp(ulp(self.x), FEWEST + 4), ldexp(near, -40))
+        found = [each * 19.0 / 64.0 for each in (1.0, self._power, *smaller, finest)]
         return [h for h in dict.fromkeys(found) if h > 0.0 and self.halvings(h) >= FEWEST]
 
     def halvings(self, step: float) -> int:
@@ -302,7 +299,3 @@ def jumps(line: Line, index: int) -> bool:
 def _rounding(x: float, y: float, noise: float) -> float:
     """How far off x - y may be, when x and y are rounded results with this noise."""
     return 2.0 * (noise + SMALLEST) + EPSILON * (abs(x) + abs(y))
-
-
-def _power_of_two(x: float) -> float:
-    return ldexp(1.0, frexp(x)[1] - 1)

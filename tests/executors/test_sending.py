@@ -129,7 +129,7 @@ def test_nothing_stays_open():
 
 @in_linux
 def test_processes_out_of_reach_are_sent_everything_through_pipes(monkeypatch):
-    monkeypatch.setattr(Memory, "__reduce__", lambda self: (sending._elsewhere, ("/proc/0/fd/0", 0)))
+    monkeypatch.setattr(Memory, "__getstate__", lambda self: {"_place": ("/proc/0/fd/0", 0)})
     weights, examples = importable.data(5000)
     compiled = importable.loss(reduce=None)
     with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:

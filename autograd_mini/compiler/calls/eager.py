@@ -27,18 +27,15 @@ class Eager:
         args: all arguments in order.
     """
 
-    names: list[str]
-    batched: list[bool]
-    static: tuple[int, ...]
-    reduce: str | None
-    as_lists: bool
-
     def __init__(self, function: Callable[..., Any], name: str, roles: Roles, args: tuple[Any, ...]) -> None:
         self.function = function
         self.name = name
         self.args = args
-        self.names, self.batched, self.static = [*roles.names], [*roles.batched], roles.static
-        self.reduce, self.as_lists = roles.options.reduce, roles.options.as_lists
+        self.names: list[str] = [*roles.names]
+        self.batched: list[bool] = [*roles.batched]
+        self.static: tuple[int, ...] = roles.static
+        self.reduce: str | None = roles.options.reduce
+        self.as_lists: bool = roles.options.as_lists
         positions, is_single = roles.wrt
         self.argnums: int | tuple[int, ...] = positions[0] if is_single and positions else positions
 

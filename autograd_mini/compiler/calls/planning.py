@@ -4,7 +4,6 @@ them, and by the branches taken."""
 from __future__ import annotations
 
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
@@ -27,7 +26,7 @@ from autograd_mini.compiler.passes.tracing import Place, Trace, difference, trac
 from autograd_mini.compiler.run.executing import Target
 from autograd_mini.graph import leaves
 from autograd_mini.leaving import place
-from autograd_mini.observing import user_line
+from autograd_mini.observing import warn_user
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
@@ -224,12 +223,10 @@ class Plans:
     def _warn(self) -> None:
         if not self._warned:
             self._warned = True
-            warnings.warn_explicit(
+            warn_user(
                 f"{self.name} was called with arguments of more than {MOST_LAYOUTS} different shapes, or with as many "
                 "different numbers outside them, and is compiled anew for each; pad the arguments to a few shapes, "
-                "pass arrays with batch=…, and make numbers that change arguments or Values",
-                RuntimeWarning,
-                *user_line(),
+                "pass arrays with batch=…, and make numbers that change arguments or Values"
             )
 
 

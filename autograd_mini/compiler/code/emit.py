@@ -31,17 +31,14 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
         return write_turns(form, head, width)
     asm = Assembly(width)
     rows = Rows(asm, form.kinds, at)
-
-    def columns(i: str) -> None:
+    with asm.over("%e", "%b", width) as i:
         rows.turn(i)
         results: list[Cell] = []
-        for head, *operands in form.steps:
+        for number, *operands in form.steps:
             cells = [results[operand] if operand >= 0 else rows.read(~operand) for operand in operands]
-            results.extend(computed(asm, heads[head], cells))
+            results.extend(computed(asm, heads[number], cells))
         for row, result in enumerate(form.writes, form.n_reads):
             rows.store(row, results[result].name)
-
-    asm.each("%e", columns, "%b", width)
     return asm.text(HEAD, "ret void")
 
 
@@ -50,12 +47,9 @@ def write_turns(form: Form, head: Turns, width: int) -> str:
     each step has these one after the other."""
     asm = Assembly(width)
     rows = Rows(asm, form.kinds)
-
-    def columns(i: str) -> None:
+    with asm.over("%e", "%b", width) as i:
         rows.turn(i)
         turns(asm, head, head.steps, rows)
-
-    asm.each("%e", columns, "%b", width)
     return asm.text(HEAD, "ret void")
 
 

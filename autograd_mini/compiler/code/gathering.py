@@ -19,11 +19,8 @@ highest bit is its sign."""
 def _copy() -> str:
     function = Function()
     to, numbers, places, count = function.record("%p", "pppi")
-
-    def one(k: str) -> None:
+    with function.over(count) as k:
         function.store("double", function.load("double", numbers, function.load("i64", places, k)), to, k)
-
-    function.each(count, one)
     return function.text(HEAD, "ret void")
 
 
@@ -53,8 +50,7 @@ def terms(width: int, factors: int) -> str:
     first = asm.spread(asm.let(f"bitcast i64 {zero} to double"))
     integers = asm.type.replace("double", "i64")
     signs = str(SIGN) if width == 1 else f"<{', '.join([f'i64 {SIGN}'] * width)}>"
-
-    def registers(number: str) -> None:
+    with asm.over(count) as number:
         start, stop = asm.load("i64", starts, number), asm.load("i64", starts, asm.let(f"add i64 {number}, 1"))
 
         def term(k: str, total: str) -> Sequence[str]:
@@ -79,8 +75,6 @@ def terms(width: int, factors: int) -> str:
 
         (total,) = asm.loop(start, stop, term, [(asm.type, first.name)])
         asm.store(asm.type, total, asm.at("double", to, asm.let(f"mul i64 {number}, {width}")))
-
-    asm.each(count, registers)
     return asm.text(HEAD, "ret void")
 
 
@@ -106,7 +100,13 @@ def regular_terms(width: int, steps: tuple[int, ...], n_terms: int, sign: float,
     numbers, words, places, count, zero = asm.record("%p", "pppii")
     first = asm.spread(asm.let(f"bitcast i64 {zero} to double"))
 
-    def registers(number: str) -> None:
+    def read(place: str, step: int) -> Cell:
+        at = asm.at("double", numbers, place)
+        if step == ALL_ALIKE:
+            return asm.spread(asm.load("double", at))
+        return asm.define(f"load {asm.type}, ptr {at}, align 8")
+
+    with asm.over(count, step=REGISTERS) as number:
         here = asm.at("i64", words, asm.let(f"mul i64 {number}, {n_terms}"))
 
         def term(k: str, *before: str) -> Sequence[str]:
@@ -128,12 +128,4 @@ def regular_terms(width: int, steps: tuple[int, ...], n_terms: int, sign: float,
         for register, total in enumerate(sums):
             to = asm.at("double", numbers, asm.load("i64", places, asm.let(f"add i64 {number}, {register}")))
             asm.store("double" if across else asm.type, asm.across(total) if across else total, to)
-
-    def read(place: str, step: int) -> Cell:
-        at = asm.at("double", numbers, place)
-        if step == ALL_ALIKE:
-            return asm.spread(asm.load("double", at))
-        return asm.define(f"load {asm.type}, ptr {at}, align 8")
-
-    asm.each(count, registers, step=REGISTERS)
     return asm.text(HEAD, "ret void")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 Carried = Sequence[tuple[str, str]]
 """Types and first values of what a loop hands from turn to turn."""
@@ -91,14 +92,35 @@ class Function:
         Returns:
             What is carried, after the last turn.
         """
+        with self._turn(start, stop, step, carried) as (number, names, later):
+            later += body(number, *names)
+        return names
+
+    @contextmanager
+    def over(self, stop: str | int, start: str | int = 0, step: str | int = 1) -> Iterator[str]:
+        """A loop that carries nothing: what is written within the context is one turn, given its number."""
+        with self._turn(start, stop, step, ()) as (number, _, _):
+            yield number
+
+    def each(self, stop: str | int, do: Callable[[str], object], start: str | int = 0, step: str | int = 1) -> None:
+        """The same, where one call writes a turn."""
+        with self.over(stop, start, step) as number:
+            do(number)
+
+    @contextmanager
+    def _turn(
+        self, start: str | int, stop: str | int, step: str | int, carried: Carried
+    ) -> Iterator[tuple[str, list[str], list[str]]]:
+        """Write a loop around what is written within the context, given the number of the turn, what is carried (in the
+        end, what is carried after the last turn), and a list to be filled with what the next turn is handed."""
         self._count += 1
         number = self._count
         before, turn, after, index = self.block, f"turn{number}", f"after{number}", f"%i{number}"
         self.line(f"%any{number} = icmp slt i64 {start}, {stop}")
         self.line(f"br i1 %any{number}, label %{turn}, label %{after}")
         self.begin(turn)
-        place, names = len(self.lines), [self.name() for _ in carried]
-        later = body(index, *names)
+        place, names, later = len(self.lines), [self.name() for _ in carried], list[str]()
+        yield index, names, later
         self.line(f"%next{number} = add i64 {index}, {step}")
         self.line(f"%more{number} = icmp slt i64 %next{number}, {stop}")
         last = self.block
@@ -108,19 +130,10 @@ class Function:
             phis.append(f"  {name} = phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
         self.lines[place:place] = phis
         self.begin(after)
-        return [
+        names[:] = [
             self.let(f"phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
             for (kind, first), next_one in zip(carried, later)
         ]
-
-    def each(self, stop: str | int, do: Callable[[str], object], start: str | int = 0, step: str | int = 1) -> None:
-        """Write a loop that carries nothing."""
-
-        def turn(number: str) -> Sequence[str]:
-            do(number)
-            return ()
-
-        self.loop(start, stop, turn, step=step)
 
     def text(self, head: str, *last: str) -> str:
         """The whole text, with the head of its definition."""

@@ -35,45 +35,31 @@ def take(width: int) -> str:
         column = function.let(f"add i64 {column}, {count}") if count else column
         return function.call("i64", "llvm.smin.i64", f"i64 {column}", f"i64 {last}")
 
-    def one(k: str) -> None:
+    with function.over(n_arrays) as k:
         place, start, by_row, by_column, count, out, out_by_row = function.record(records, RECORD * "i", k)
         start = _moved(function, start, "%b", by_column)
         whole = "0"
         if width > 1:
             is_turned = function.let(f"icmp eq i64 {by_row}, 8")
             whole = function.let(f"select i1 {is_turned}, i64 {function.let(f'and i64 {count}, {-width}')}, i64 0")
-
-            def columns(column: str) -> None:
+            with function.over(n, step=width) as column:
                 sources = [_moved(function, start, there(column, each), by_column) for each in range(width)]
                 to = _moved(function, out, column, 8)
-
-                def lanes(lane: str) -> None:
+                with function.over(whole, step=width) as lane:
                     kind, first = f"<{width} x double>", _moved(function, to, lane, out_by_row)
                     pointers = [_pointer(function, _moved(function, source, lane, 8)) for source in sources]
                     registers = [function.let(f"load {kind}, ptr {each}, align 1") for each in pointers]
                     for row, register in enumerate(_turned(function, registers)):
                         pointer = _pointer(function, _moved(function, first, row, out_by_row))
                         function.line(f"store {kind} {register}, ptr {pointer}, align 8")
-
-                function.each(whole, lanes, step=width)
-
-            function.each(n, columns, step=width)
-
-        def lane(lane: str) -> None:
+        with function.over(count, whole) as lane:
             source, to = _moved(function, start, lane, by_row), _moved(function, out, lane, out_by_row)
-
-            def column(column: str) -> None:
+            with function.over(n) as column:
                 pointer = _pointer(function, _moved(function, source, there(column), by_column))
                 number = function.let(f"load double, ptr {pointer}, align 1")
                 function.store("double", number, _pointer(function, to), column)
-
-            function.each(n, column)
-
-        function.each(count, lane, whole)
         before = function.let(f"sub i64 {out}, {function.let('mul i64 %b, 8')}")
         function.store("i64", before, arrays, place)
-
-    function.each(n_arrays, one)
     point_to(function, table, rows, n_rows, arrays)
     return function.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
 

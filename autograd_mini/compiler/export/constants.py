@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.export.statements import literal
-from autograd_mini.compiler.ir.program import ABSENT, Floats, Index
+from autograd_mini.compiler.ir.program import Floats, Index
 
 INTEGERS = {"unsigned char": 2**8, "unsigned short": 2**16, "int": 2**31}
 """Types, by the end of the range of numbers from 0 that they hold."""
@@ -76,11 +76,6 @@ def flat(shape: Sequence[int], variables: Sequence[str]) -> str:
     for size, variable in zip(shape[1:], variables[1:]):
         text = f"{size} * ({text}) + {variable}" if " " in text else f"{size} * {text} + {variable}"
     return text
-
-
-def is_absent(index: Index) -> bool:
-    """Whether something is missing among indices."""
-    return bool((index == ABSENT).any())
 
 
 def wrapped(texts: Sequence[str]) -> str:

@@ -136,10 +136,6 @@ class Interface:
         weight = f"arg[{place}] ? arg[{place}][0] : 0.0"
         return [*lines, *(f"multiply({size}, res[{each}], {weight});" for each, size in scaled)]
 
-    def _block(self, slot: int, pattern: Pattern, place: Index, sweep: Index | None = None) -> sweeps.Block:
-        """A block of a matrix of derivatives, those with respect to an argument."""
-        return sweeps.Block(pattern, adjoint(slot), place, sweep)
-
     def _there(self, of: Sweep, slot: int, pattern: Pattern) -> Pattern:
         """A pattern of derivatives with respect to an argument; without any nonzeros if nothing depends on that."""
         return pattern if adjoint(slot) in of[1] else empty(*pattern.shape)
@@ -165,7 +161,7 @@ class Interface:
             blocks = []
             for slot, (pattern, _) in zip(self.exported.wrt, found):
                 row, place = (pattern.columns, pattern.rows) if is_turned else (pattern.rows, pattern.columns)
-                blocks.append(self._block(slot, pattern, place, row * bool(self._seeds)))
+                blocks.append(sweeps.Block(pattern, adjoint(slot), place, row * bool(self._seeds)))
             self._sweeping(f"{name}_by_rows" if falls_back else name, gradient, blocks, self._seeds)
         if falls_back:
             whole = f"{self.name}_{name}"
@@ -197,7 +193,7 @@ class Interface:
         self._add(f"jac_{self.name}", "The Jacobian.", given, outputs, self._call("jacobian", wrt))
         columns = [dense(lanes, 1) for lanes in self._lanes]
         alone = [self._there(gradient, slot, columns[slot]) for slot in wrt]
-        blocks = [self._block(slot, each, each.rows) for slot, each in zip(wrt, alone)]
+        blocks = [sweeps.Block(each, adjoint(slot), each.rows) for slot, each in zip(wrt, alone)]
         self._sweeping("adjoint", gradient, blocks)
         given.append((f"adj_{value}", dense(self._m, 1)))
         zeros = [f"set_zero({lanes}, res[{slot}]);" for slot, lanes in enumerate(self._lanes)]
@@ -216,7 +212,7 @@ class Interface:
             product = self._checked(Kind.PRODUCT)
             columns = numpy.split(numpy.arange(sum(exported.lanes)), numpy.cumsum(exported.lanes)[:-1])
             blocks = [
-                self._block(slot, each, each.rows, columns[place][each.columns])
+                sweeps.Block(each, adjoint(slot), each.rows, columns[place][each.columns])
                 for slot in wrt
                 for place, other in enumerate(wrt)
                 for each in [self._there(product, slot, dense(self._lanes[slot], self._lanes[other]))]

@@ -12,7 +12,6 @@ from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.emit import total
 from autograd_mini.compiler.code.machine_rows import has_emission
 from autograd_mini.compiler.export.bodies_in_c import Body, Place, Room, Setting, indented, nested, pieces, repeated
-from autograd_mini.compiler.export.constants import is_absent
 from autograd_mini.compiler.export.loops_in_c import Loops
 from autograd_mini.compiler.export.statements import FUSED, Statements, literal
 from autograd_mini.compiler.ir import program as ir
@@ -213,7 +212,7 @@ class _Packs:
         return lines
 
     def _block(self, pack: ir.Pack, segment: ir.Segment, block: ir.Block, into: str) -> list[str]:
-        if any(is_absent(each) for each in (block.lane, block.a, block.b) if each is not None):
+        if block.has_gaps:
             return self._scattered(pack, segment, block)
         (g, h, s), k = block.lane.shape, block.a.shape[2]
         sizes, names = [g, h, s], ["g", "h", "s"]
@@ -242,8 +241,7 @@ class _Packs:
 
 def _covers(block: ir.Block, lanes: int) -> bool:
     """Whether a block has each lane once, and no factor is absent."""
-    is_whole = not any(is_absent(each) for each in (block.lane, block.a, block.b) if each is not None)
-    return is_whole and numpy.array_equal(numpy.sort(block.lane, axis=None), numpy.arange(lanes))
+    return not block.has_gaps and numpy.array_equal(numpy.sort(block.lane, axis=None), numpy.arange(lanes))
 
 
 def _is_by_lane(pack: ir.Pack) -> bool:
@@ -257,12 +255,10 @@ def _terms(pack: ir.Pack) -> list[Term] | None:
     every = numpy.arange(pack.lanes)
     for segment in pack.operation.segments:
         for block in segment.blocks:
-            lane, a = block.lane.ravel(), block.a.ravel()
-            if not block.is_elementwise or lane.size != pack.lanes or (lane != every).any() or is_absent(a):
+            lane = block.lane.ravel()
+            if not block.is_elementwise or block.has_gaps or lane.size != pack.lanes or (lane != every).any():
                 return None
-            if block.b is not None and is_absent(block.b):
-                return None
-            x = ir.Reference(segment.a, a)
+            x = ir.Reference(segment.a, block.a.ravel())
             y = None if segment.b is None or block.b is None else ir.Reference(segment.b, block.b.ravel())
             found.append(Term(block.sign, x, y))
     return found

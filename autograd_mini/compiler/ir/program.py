@@ -145,6 +145,11 @@ class Block:
         return self.lane.shape[1:] == (1, 1) and self.a.shape[1:] == (1, 1)
 
     @property
+    def has_gaps(self) -> bool:
+        """Whether lanes are absent, of the sum or of a factor."""
+        return any((each == ABSENT).any() for each in (self.lane, self.a, self.b) if each is not None)
+
+    @property
     def n_terms(self) -> int:
         return int(self.lane.size * self.a.shape[2])
 

@@ -22,14 +22,10 @@ def isolate(program: Program) -> Program:
     """The same program, in which a large product shares its sum with nothing else. Leaves stay the same objects."""
     if not any(
         is_large(pack, segment, block) for pack, segment in program.segments() for block in segment.blocks
-    ) and not any(_is_long(pack) for pack in program.packs):
+    ) and not any(len(getattr(pack.operation, "segments", ())) > MOST_SEGMENTS for pack in program.packs):
         return program
     builder = _Isolated()
     return builder.so_far(builder.go_on(program))
-
-
-def _is_long(pack: Pack) -> bool:
-    return isinstance(pack.operation, Sum) and len(pack.operation.segments) > MOST_SEGMENTS
 
 
 class _Isolated(Builder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
 from operator import attrgetter, is_
@@ -16,6 +17,7 @@ from autograd_mini.value import Value
 _operation = attrgetter("operation")
 
 
+@dataclass(eq=False, repr=False)
 class Recording:
     """What one run recorded.
 
@@ -29,14 +31,11 @@ class Recording:
     made: list[Value]
     inputs: list[Value]
     roots: list[Value]
-    n_parents: list[int]
+    is_foreign: Callable[[Value], bool]
+    n_parents: list[int] = field(init=False)
 
-    def __init__(
-        self, made: list[Value], inputs: list[Value], roots: list[Value], is_foreign: Callable[[Value], bool]
-    ) -> None:
-        self.made, self.inputs, self.roots = made, inputs, roots
-        self.is_foreign = is_foreign
-        self.n_parents, self._used, self._others = numbered(inputs, made, roots)
+    def __post_init__(self) -> None:
+        self.n_parents, self._used, self._others = numbered(self.inputs, self.made, self.roots)
 
     def order(self, roots: Sequence[Value]) -> list[Value]:
         """All nodes that the roots depend on, in the order in which the function made them, so that the neurons of a

@@ -59,12 +59,9 @@ def text(width: int) -> str:
     f.unless(f.let(f"icmp sle i64 {n}, %most"), "long")
     _run(f, n)
     agreed = f.let("bitcast i64 %agreed to double")
-
-    def decide(column: str) -> None:
+    with f.over(f.let(f"mul i64 {n}, %decides")) as column:
         agreements = f.load("double", f.at("double", "%numbers", f.let(f"add i64 %guard, {column}")))
         f.unless(f.let(f"fcmp oeq double {agreements}, {agreed}"), "long")
-
-    f.each(f.let(f"mul i64 {n}, %decides"), decide)
 
     def runs(k: str) -> tuple[str, str]:
         """Where the numbers of a record are, and how many."""

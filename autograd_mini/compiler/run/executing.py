@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Protocol
 from autograd_mini.compiler.code.libraries import binding
 from autograd_mini.compiler.ir.program import Floats, Pack
 from autograd_mini.compiler.run.numpy_executor import Results
-from autograd_mini.observing import user_line
+from autograd_mini.observing import warn_user
 from autograd_mini.primitives import brief
 from autograd_mini.suggesting import did_you_mean
 
@@ -81,8 +80,6 @@ INSTALL = "install it with: pip install 'autograd_mini[jit]'"
 @cache
 def _notice() -> None:
     """Warn once that machine code would be faster, and say how to get it."""
-    warnings.warn_explicit(
-        f"compiled functions run in NumPy, several times slower than machine code by llvmlite; {INSTALL}",
-        UserWarning,
-        *user_line(),
+    warn_user(
+        f"compiled functions run in NumPy, several times slower than machine code by llvmlite; {INSTALL}", UserWarning
     )

@@ -67,8 +67,7 @@ def read_thing(f: PythonFunction, k: str) -> None:
     f.unless(f.let(f"icmp eq i64 {n_parts}, {size}"), "long")
     f.unless(f.let(f"icmp eq i64 {kind}, {READ.index('numbers')}"), "read")
     after = f.let(f"add i64 {count}, 1")
-
-    def take(i: str) -> None:
+    with f.over(size) as i:
         part = f.python("PySequence_GetItem", f"ptr {thing}", f"i64 {i}")
         f.unless(f.let(f"icmp ne ptr {part}, null"), "long")
         f.store("ptr", part, "%held", after)
@@ -76,8 +75,6 @@ def read_thing(f: PythonFunction, k: str) -> None:
         f.store("double", _number(f, part), into, i)
         f.store("i64", count, "%n_held")
         f.python("Py_DecRef", f"ptr {part}")
-
-    f.each(size, take)
     f.go("read", "read_array")
     _require_type(f, thing, "%array")
     failed = f.python("PyObject_GetBuffer", f"ptr {thing}", "ptr %view", f"i32 {STRIDES_AND_FORMAT}")
@@ -90,11 +87,8 @@ def read_thing(f: PythonFunction, k: str) -> None:
     first, lengths = f.load("i64", what, 2), f.at("i64", what, 4)
     for truth in (f"icmp eq i16 {form}, {DOUBLES}", f"icmp eq i64 {n_axes}, {f.load('i64', what, 3)}"):
         f.unless(f.let(truth), "other")
-
-    def compare(axis: str) -> None:
+    with f.over(n_axes, first) as axis:
         f.unless(f.let(f"icmp eq i64 {f.load('i64', shape, axis)}, {f.load('i64', lengths, axis)}"), "other")
-
-    f.each(n_axes, compare, first)
     f.unless(f.let(f"icmp eq i64 {first}, 0"), "columns")
     failed = f.python("PyBuffer_ToContiguous", f"ptr {into}", "ptr %view", f"i64 {length}", f"i8 signext {ord('C')}")
     f.unless(f.let(f"icmp eq i32 {failed}, 0"), "other")
@@ -117,15 +111,11 @@ def _read_columns(
     f.unless(f.let(f"icmp eq i64 {n}, {count}"), "other")
     f.unless(f.let(f"icmp sgt i64 {n}, 0"), "other")
     f.store("i64", n, "%n_columns")
-
-    def compare(axis: str) -> None:
-        """Require that lanes are equally far apart."""
+    last = f.let(f"sub i64 {n_axes}, 1")
+    with f.over(last, 1) as axis:  # lanes must be equally far apart
         after = f.let(f"add i64 {axis}, 1")
         stride = f.let(f"mul i64 {f.load('i64', shape, after)}, {f.load('i64', strides, after)}")
         f.unless(f.let(f"icmp eq i64 {f.load('i64', strides, axis)}, {stride}"), "other")
-
-    last = f.let(f"sub i64 {n_axes}, 1")
-    f.each(last, compare, 1)
     by_column, by_row = f.load("i64", strides), f.load("i64", strides, last)
     f.python("PyBuffer_Release", "ptr %view")
     array = f.at("i64", "%arrays", to)
@@ -179,16 +169,10 @@ def make_thing(f: PythonFunction, k: str, n: str) -> None:
     f.go("filled", "one_by_one")
     f.each(size, lambda i: f.store("double", pick(i), numbers, i))
     f.go("filled", "row_by_row")
-
-    def row(lane: str) -> None:
+    with f.over(size) as lane:
         source, to = f.at("double", "%numbers", f.load("i64", picks, lane)), f.at("double", numbers, lane)
-
-        def copy(column: str) -> None:
+        with f.over(n) as column:
             f.store("double", f.load("double", source, column), to, f.let(f"mul i64 {column}, {size}"))
-
-        f.each(n, copy)
-
-    f.each(size, row)
     f.go("filled", "filled")
     f.python("PyBuffer_Release", "ptr %view")
     of_array = f.block
@@ -197,13 +181,10 @@ def make_thing(f: PythonFunction, k: str, n: str) -> None:
     nest = f.let(f"call ptr {make}(i64 {size})")
     f.unless(f.let(f"icmp ne ptr {nest}, null"), "lost")
     f.unless(f.let(f"icmp eq i64 {kind}, {MAKE.index('numbers')}"), "of_things")
-
-    def fill_in(i: str) -> None:
+    with f.over(size) as i:
         part = f.python("PyFloat_FromDouble", f"double {pick(i)}")
         f.unless(f.let(f"icmp ne ptr {part}, null"), "half_nest")
         f.let(f"call i32 {fill}(ptr {nest}, i64 {i}, ptr {part})")
-
-    f.each(size, fill_in)
     of_numbers = f.block
     f.go("made_one", "of_things")
     below = f.let(f"sub i64 {depth}, {size}")

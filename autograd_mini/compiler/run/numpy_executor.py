@@ -99,7 +99,9 @@ def step_of(pack: ir.Pack, place: Mapping[ir.Pack, int], *, in_machine_code: boo
     if isinstance(operation, ir.Sum):
         return _sum(pack, operation, place)
     if isinstance(operation, ir.Apply):
-        return _apply(operation, place)
+        function = numpy_rows.elementwise(operation.primitive)
+        takers = [_taker(arg, place) for arg in operation.args]
+        return lambda values, n: function(*[take(values) for take in takers])
     if isinstance(operation, ir.Loop):
         return loop_step(operation, place, in_machine_code=in_machine_code)
     assert isinstance(operation, ir.Reduce | ir.Vector)
@@ -107,8 +109,8 @@ def step_of(pack: ir.Pack, place: Mapping[ir.Pack, int], *, in_machine_code: boo
     if isinstance(operation, ir.Reduce):
         reduce = numpy_rows.reduction(operation.primitive)
         return lambda values, n: reduce(gather(values[number]))
-    function, empty = numpy_rows.VECTORS[operation.function], operation.empty
-    return lambda values, n: function(gather(values[number]), empty).reshape(pack.lanes, -1)
+    vector, empty = numpy_rows.VECTORS[operation.function], operation.empty
+    return lambda values, n: vector(gather(values[number]), empty).reshape(pack.lanes, -1)
 
 
 def loop_step(operation: ir.Loop, place: Mapping[ir.Pack, int], *, in_machine_code: bool) -> Step:
@@ -129,12 +131,6 @@ def loop_step(operation: ir.Loop, place: Mapping[ir.Pack, int], *, in_machine_co
         return scan.run(given, in_machine_code=in_machine_code, keeps=operation.keeps, forth=forth)
 
     return step
-
-
-def _apply(operation: ir.Apply, place: Mapping[ir.Pack, int]) -> Step:
-    function = numpy_rows.elementwise(operation.primitive)
-    takers = [_taker(arg, place) for arg in operation.args]
-    return lambda values, n: function(*[take(values) for take in takers])
 
 
 def _taker(arg: ir.Argument, place: Mapping[ir.Pack, int]) -> Callable[[Values], Any]:

@@ -102,16 +102,11 @@ def _definition(address: int) -> _Definition:
     return _Definition(b"compiled", address, ONE_ARGUMENT, None)
 
 
-@cache
-def _maker() -> Any:
-    kind = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    return kind(("PyCFunction_NewEx", ctypes.pythonapi))
-
-
 def as_builtin(address: int, given: tuple[Any, ...]) -> Callable[[Any], Any]:
     """The code at an address as a function of one argument; `given` becomes its self, and lives as long as it does."""
-    function: Callable[[Any], Any] = _maker()(ctypes.addressof(_definition(address)), given, None)
-    return function
+    kind = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+    make: Any = kind(("PyCFunction_NewEx", ctypes.pythonapi))
+    return make(ctypes.addressof(_definition(address)), given, None)  # type: ignore[no-any-return]
 
 
 def _start_text() -> str:

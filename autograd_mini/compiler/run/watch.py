@@ -26,8 +26,7 @@ def _same() -> str:
     attribute; what stood there or, for a list, a table of the items that it held; how many these were."""
     f = PythonFunction()
     f.words("%watched", WORDS, ("n",))
-
-    def compare(k: str) -> None:
+    with f.over("%n") as k:
         kind, holder, name, then, size = f.record("%records", "ipppi", k)
         f.choose(kind, ["cell", "entry_of", "result", "list", "attribute", "code"], "other")
         f.begin("cell")
@@ -52,17 +51,12 @@ def _same() -> str:
         f.go("alike", "list")
         length = f.python("PyList_Size", f"ptr {holder}")
         f.unless(f.let(f"icmp eq i64 {length}, {size}"), "other")
-
-        def item(i: str) -> None:
+        with f.over(size) as i:
             each = f.python(GET_ITEM, f"ptr {holder}", f"i64 {i}")
             if IS_FREE:
                 f.python("Py_DecRef", f"ptr {each}")
             f.unless(f.let(f"icmp eq ptr {each}, {f.load('ptr', then, i)}"), "other")
-
-        f.each(size, item)
         f.go("alike", "alike")
-
-    f.each("%n", compare)
     f.line("ret i64 1")
     f.begin("other")
     f.python("PyErr_Clear")

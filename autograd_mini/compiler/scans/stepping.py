@@ -87,12 +87,9 @@ class StraightStep:
         gives = [each for place in others for each in zip(program.outputs[place], rows[n_inputs + place])]
         head = Turns(program.scalars, self._operations.heads, self._operations.sequence, 0, carried, [], moving, gives)
         places = _Moving(asm, [*map(len, arrays)])
-
-        def columns(i: str) -> None:
+        with asm.over("%columns", step=width) as i:
             places.turn(i)
             turns(asm, head, "%steps", places)
-
-        asm.each("%columns", columns, step=width)
         return asm.text("void @BODY(ptr %p, i64 %columns, i64 %steps)", "ret void")
 
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
@@ -174,17 +171,12 @@ class ChunkedStep:
 def _stepping() -> str:
     """The text of a function that runs the bodies of a kernel for each step, and then moves some of the pointers on."""
     function = Function()
-
-    def move(k: str) -> None:
-        place, by = function.record("%moves", "ii", k)
-        before = function.load("i64", "%p", place)
-        function.store("i64", function.let(f"add i64 {before}, {by}"), "%p", place)
-
-    def step(k: str) -> None:
+    with function.over("%steps"):
         call_all(function, "%p", "0", "%columns")
-        function.each("%n_moves", move)
-
-    function.each("%steps", step)
+        with function.over("%n_moves") as k:
+            place, by = function.record("%moves", "ii", k)
+            before = function.load("i64", "%p", place)
+            function.store("i64", function.let(f"add i64 {before}, {by}"), "%p", place)
     counts = "i64 %count, i64 %columns, i64 %steps, i64 %n_moves"
     return function.text(f"void @BODY(ptr %bodies, ptr %starts, ptr %p, ptr %moves, {counts})", "ret void")
 
