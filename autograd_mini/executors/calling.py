@@ -59,6 +59,7 @@ class Call:
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
         roles, args = tiled.compiled._arranged(args, keywords)
         batched = [*roles.batched]
+        self.by_name: dict[int, str] = dict(enumerate(roles.by_name, len(which) + len(args) - len(roles.by_name)))
         self.is_mean: bool = tiled.compiled._options.reduce == "mean" and method != SPARSITY
         self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
         places, is_single = roles.wrt
@@ -165,9 +166,8 @@ class Call:
         numbers = numpy.array([value.data for value in values] if given is None else given, dtype=float)
         if parcel and numbers.shape != (len(values),):
             raise ValueError(f"{self.name} holds {len(values)} Values, got numbers of shape {numbers.shape}")
-        job = Job(
-            self.method, self.fixed, self.places, self.vector, numbers, self.is_sum, self.may_have_rows, self.is_sparse
-        )
+        how = self.is_sum, self.may_have_rows, self.is_sparse
+        job = Job(self.method, self.fixed, self.places, self.by_name, self.vector, numbers, *how)
         if tiled.pool.is_here:  # what cannot be pickled is taken as it is
             token, content = (parcel.token, parcel.content) if parcel else (tiled.token, tiled.content)
             job.function, job.things = keep(token) or keep(token, Function(content)), {**tiled.held}

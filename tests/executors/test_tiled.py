@@ -63,6 +63,19 @@ def test_every_method_gives_what_the_function_gives(method, reduce, wrt, n, tile
     same_numbers(found, call(compiled, method, args))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_arguments_given_by_name(method, pool):
+    def of_names(x, a=1.5, method=2.0, *, y):
+        return tanh(x * a) * method * y**3
+
+    compiled = compile(of_names, batch=["x", "y"], wrt=["y", "method"], backend="numpy")
+    x, y = numpy.random.default_rng(1).normal(size=(2, 7))
+    vector = {"vjp": (x + 1.0,), "jvp": ((x, 0.5),), "hvp": ((x, 0.5),)}.get(method, ())
+    for keywords in ({"y": y}, {"y": y, "method": 0.7}):
+        same_bits(*[getattr(f, method)(x, *vector, **keywords) for f in (compiled, compiled.on(pool, 3))])
+    same_matrices(*[f.sparsity("jacobian", x, y=y) for f in (compiled, compiled.on(pool, 3))])
+
+
 @pytest.mark.parametrize("reduce", [None, "sum", "mean"])
 @pytest.mark.parametrize("wrt", ["a", "x", ["a", "x"]])
 def test_jacobians_of_several_numbers(pool, reduce, wrt):
