@@ -12,13 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.executors.cutting import Form, Rows, Taken, from_leaf, is_rows, leaves_of, length, recut, rows_of
+from autograd_mini.executors.cutting import (
+    Form,
+    Rows,
+    Taken,
+    from_leaf,
+    is_rows,
+    labelled,
+    leaves_of,
+    length,
+    recut,
+    rows_of,
+)
 from autograd_mini.executors.keeping import SLOPES, SPARSITY, Function, keep
 from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.summing import Total
 from autograd_mini.executors.working import LARGE, Done, Job, Task
 from autograd_mini.primitives import brief
+from autograd_mini.structures import NUMBER, Structure
 
 if TYPE_CHECKING:
     from autograd_mini.executors.tiled import Tiled
@@ -63,6 +75,7 @@ class Call:
         self.is_mean: bool = tiled.compiled._options.reduce == "mean" and method != SPARSITY
         self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
         places, is_single = roles.wrt
+        self.wrt: tuple[Sequence[int], bool] = places, is_single
         self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
         self.vector: int = 0
         if method in OF_RESULT:
@@ -78,10 +91,13 @@ class Call:
         self.form: Form = Form()
         first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.first: list[Any] = self.form.leaves_of(first)
+        if vectors and method in OF_ARGUMENTS:
+            self._require_labels(vectors, len(everything) - len(vectors))
         if self._streams:
             self._refuse_rows(everything)
             self.fixed = _own(self.fixed)  # chunks are computed later
             self.lengths: deque[int] = deque()
+            self.given: deque[Structure] = deque()
             self.chunks: Iterable[list[Any]] = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
         self.rows: int = self.n or 0
@@ -123,6 +139,19 @@ class Call:
                 "name the arguments to differentiate in wrt=…"
             )
 
+    def _require_labels(self, vectors: Sequence[Any], start: int) -> None:
+        """Require that vectors, whose places are those from `start` on, have the labels of their arguments."""
+        known = dict(zip(self.places, self.form.latest.children))
+        for place, at in zip(self.wrt[0], range(start, start + len(vectors))):
+            if at in known and known[at].row_labels():
+                try:
+                    [*known[place].leaves_of(vectors[at - start])]
+                except (TypeError, KeyError, ValueError, AttributeError):
+                    raise TypeError(
+                        f"{self.method}'s vector for {self.name} must have the structure of its argument, "
+                        f"{known[place]!r}, but has {known[at]!r}"
+                    ) from None
+
     def _later(self, columns: Sequence[_Column]) -> Iterator[list[Any]]:
         """The chunks after the first."""
         for chunks in zip_longest(*self._streams):
@@ -144,13 +173,26 @@ class Call:
             for each in done:
                 total.add(each.result, each.axes)
             found = total.result((self.rows or numpy.nan) if self.is_mean else None)
-        return from_leaf(found) if self.is_sparse else found
+        return from_leaf(found) if self.is_sparse else self._labelled(found, self.form.latest)
 
     def _chunks_of(self, done: Iterator[Done]) -> Iterator[Any]:
         """The results for each chunk of a stream."""
         form, lengths = Form(), iter(self.lengths.popleft, None)
         for rows in recut((form.leaves_of(each.result) for each in done), lengths, self.name):
-            yield from_leaf(form.of(rows)) if self.is_sparse else form.of(rows)
+            given = self.given.popleft()
+            yield from_leaf(form.of(rows)) if self.is_sparse else self._labelled(form.of(rows), given)
+
+    def _labelled(self, found: Any, given: Structure) -> Any:
+        """Derivatives with the labels of the arguments that carry the batch, which are given in this structure."""
+        if self.method not in (*MAY_HAVE_ROWS, "hessian") or not given.row_labels():
+            return found
+        places, is_single = self.wrt
+        known = dict(zip(self.places, given.children))
+        parts = [known.get(place, NUMBER) for place in places]
+        like = parts[0] if is_single else Structure(tuple, tuple, parts)
+        if self.method == "value_and_grad":
+            return found[0], labelled(found[1], like)
+        return labelled(found, like)
 
     def _job(self, given: Any) -> Any:
         """The job: what is the same in all tasks, with the numbers of the Values, or those `given` in their place. It
@@ -199,12 +241,14 @@ class Call:
             yield each
 
     def _counted(self) -> Iterator[list[Any]]:
-        """The chunks of a stream, except those without rows; the lengths of the others are noted."""
+        """The chunks of a stream, except those without rows; the lengths and labels of the others are noted."""
         for chunk in self.chunks:
             count = length(chunk, self.name)
             if count:
                 self.rows += count
-                self.lengths.append(count)
+                if not self.is_sum:
+                    self.lengths.append(count)
+                    self.given.append(self.form.latest)
                 yield chunk
 
     def _sizes(self) -> tuple[int, int]:
