@@ -12,18 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.executors.cutting import (
-    Form,
-    Rows,
-    Taken,
-    from_leaf,
-    is_rows,
-    labelled,
-    leaves_of,
-    length,
-    recut,
-    rows_of,
-)
+from autograd_mini.executors.cutting import Form, Rows, Taken, from_leaf, is_rows, leaves_of, length, recut, rows_of
 from autograd_mini.executors.keeping import SLOPES, SPARSITY, Function, keep
 from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
@@ -74,8 +63,8 @@ class Call:
         self.by_name: dict[int, str] = dict(enumerate(roles.by_name, len(which) + len(args) - len(roles.by_name)))
         self.is_mean: bool = tiled.compiled._options.reduce == "mean" and method != SPARSITY
         self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
+        self.wrt: tuple[Sequence[int], bool] = roles.wrt
         places, is_single = roles.wrt
-        self.wrt: tuple[Sequence[int], bool] = places, is_single
         self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
         self.vector: int = 0
         if method in OF_RESULT:
@@ -91,8 +80,8 @@ class Call:
         self.form: Form = Form()
         first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.first: list[Any] = self.form.leaves_of(first)
-        if vectors and method in OF_ARGUMENTS:
-            self._require_labels(vectors, len(everything) - len(vectors))
+        if method in OF_ARGUMENTS and self.form.latest.row_labels():
+            self._require_labels(vectors[0] if not self.vector else tuple(vectors))
         if self._streams:
             self._refuse_rows(everything)
             self.fixed = _own(self.fixed)  # chunks are computed later
@@ -139,18 +128,21 @@ class Call:
                 "name the arguments to differentiate in wrt=…"
             )
 
-    def _require_labels(self, vectors: Sequence[Any], start: int) -> None:
-        """Require that vectors, whose places are those from `start` on, have the labels of their arguments."""
-        known = dict(zip(self.places, self.form.latest.children))
-        for place, at in zip(self.wrt[0], range(start, start + len(vectors))):
-            if at in known and known[at].row_labels():
-                try:
-                    [*known[place].leaves_of(vectors[at - start])]
-                except (TypeError, KeyError, ValueError, AttributeError):
-                    raise TypeError(
-                        f"{self.method}'s vector for {self.name} must have the structure of its argument, "
-                        f"{known[place]!r}, but has {known[at]!r}"
-                    ) from None
+    def _like(self, given: Structure) -> Structure:
+        """The structure of derivatives, if arguments that carry the batch have the given one; of others it has none."""
+        known, (places, is_single) = dict(zip(self.places, given.children)), self.wrt
+        parts = [known.get(place, NUMBER) for place in places]
+        return parts[0] if is_single else Structure(tuple, tuple, parts)
+
+    def _require_labels(self, vector: Any) -> None:
+        like = self._like(self.form.latest)
+        try:
+            [*like.leaves_of(vector)]
+        except (TypeError, KeyError, ValueError, AttributeError):
+            raise TypeError(
+                f"{self.method}'s vector for {self.name} must have the structure and the labels of its arguments, "
+                f"{like!r}"
+            ) from None
 
     def _later(self, columns: Sequence[_Column]) -> Iterator[list[Any]]:
         """The chunks after the first."""
@@ -173,26 +165,24 @@ class Call:
             for each in done:
                 total.add(each.result, each.axes)
             found = total.result((self.rows or numpy.nan) if self.is_mean else None)
-        return from_leaf(found) if self.is_sparse else self._labelled(found, self.form.latest)
+        return self._finished(found, self.form.latest)
 
     def _chunks_of(self, done: Iterator[Done]) -> Iterator[Any]:
         """The results for each chunk of a stream."""
         form, lengths = Form(), iter(self.lengths.popleft, None)
         for rows in recut((form.leaves_of(each.result) for each in done), lengths, self.name):
-            given = self.given.popleft()
-            yield from_leaf(form.of(rows)) if self.is_sparse else self._labelled(form.of(rows), given)
+            yield self._finished(form.of(rows), self.given.popleft())
 
-    def _labelled(self, found: Any, given: Structure) -> Any:
-        """Derivatives with the labels of the arguments that carry the batch, which are given in this structure."""
+    def _finished(self, found: Any, given: Structure) -> Any:
+        """A result as the function gives it; derivatives with the labels of the arguments that carry the batch."""
+        if self.is_sparse:
+            return from_leaf(found)
         if self.method not in (*MAY_HAVE_ROWS, "hessian") or not given.row_labels():
             return found
-        places, is_single = self.wrt
-        known = dict(zip(self.places, given.children))
-        parts = [known.get(place, NUMBER) for place in places]
-        like = parts[0] if is_single else Structure(tuple, tuple, parts)
-        if self.method == "value_and_grad":
-            return found[0], labelled(found[1], like)
-        return labelled(found, like)
+        like = self._like(given)
+        return self.form.labelled(
+            found, Structure(tuple, tuple, [NUMBER, like]) if self.method == "value_and_grad" else like
+        )
 
     def _job(self, given: Any) -> Any:
         """The job: what is the same in all tasks, with the numbers of the Values, or those `given` in their place. It

@@ -186,16 +186,6 @@ def _without_row_labels(structure: Structure) -> Structure:
     return Structure(structure.kind, structure.build, children, structure.like) if children else structure
 
 
-def labelled(found: Any, like: Structure) -> Any:
-    """A nest of derivatives with the labels that the arguments have, where their structure `like` stands in it."""
-    with suppress(TypeError, KeyError, ValueError, AttributeError):
-        return like.rebuild([*like.leaves_of(found)], keeps_others=False)
-    leaves, structure = leaves_of(found)
-    parts = iter(leaves)
-    children = [child.rebuild([*islice(parts, child.size)]) for child in structure.children]
-    return structure.build([labelled(child, like) for child in children]) if structure.build else found
-
-
 class Form:
     """The structure that all parts of a batch have, and the shapes of rows in it, once the first is known.
 
@@ -236,6 +226,15 @@ class Form:
         """The part that has these arrays and numbers."""
         assert self.structure is not None
         return self.structure.rebuild(leaves)
+
+    def labelled(self, found: Any, like: Structure) -> Any:
+        """A nest of derivatives with the labels of the arguments, where their structure `like` stands in it."""
+        with suppress(TypeError, KeyError, ValueError, AttributeError):
+            return like.rebuild([*like.leaves_of(found)], keeps_others=False)
+        leaves, structure = leaves_of(found)
+        parts = iter(leaves)
+        children = [child.rebuild([*islice(parts, child.size)]) for child in structure.children]
+        return structure.build([self.labelled(child, like) for child in children]) if structure.build else found
 
 
 def rows_of(leaves: Iterable[Any], start: int, stop: int) -> list[Any]:

@@ -128,9 +128,7 @@ def test_columns_in_another_order_are_refused(pool):
             ValueError, match=r"the chunks of a batch must have one structure, got .*'u', 'v'.*'v', 'u'"
         ):
             compiled.on(pool, tile)(iter([frame, turned]))
-        with pytest.raises(
-            TypeError, match=r"hvp's vector for <lambda> must have the structure of its argument, .*'u'"
-        ):
+        with pytest.raises(TypeError, match=r"hvp's vector for <lambda> must have the structure and the labels of"):
             compiled.on(pool, tile).hvp(frame, turned)
         same_bits(compiled.on(pool, tile).hvp(frame, frame.to_numpy()), compiled.hvp(frame, frame))
 
