@@ -157,5 +157,5 @@ def _containers(thing: Any) -> list[Any]:
             continue
         found += [] if type(each) is tuple else [each]
         if not are_values(each):
-            open_ones += each.values() if isinstance(each, MAPPINGS) else each
+            open_ones.extend(each.values() if isinstance(each, MAPPINGS) else each)
     return found

@@ -242,8 +242,8 @@ class Search:
                 of_package = is_installed(content.__name__)
                 if not DYNAMIC.isdisjoint(names if of_package else self.outer):
                     self._entries(content)
-                there = set() if of_package else {*vars(content), *self._asked_before}
-                for name in dict.fromkeys((*names, "__getattr__", *(self.names.keys() & there))):
+                there = {"__getattr__"} | (self.names.keys() & {*vars(content), *self._asked_before})
+                for name in dict.fromkeys((*names, *(() if of_package else there))):
                     self._attribute(content, name, names)
                 return
             for name in vars(content).keys() & {*names}:

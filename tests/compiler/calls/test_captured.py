@@ -946,6 +946,20 @@ def test_slots_that_are_read_by_names_that_are_made():
     assert compiled(1.0) == 1.0
 
 
+def test_lists_that_refuse_to_be_added():
+    """As those of names in pandas do."""
+
+    class Fixed(list):
+        def __radd__(self, other):
+            raise TypeError
+
+    numbers = Fixed([2.0, [3.0]])
+    compiled = compile(lambda x: x * numbers[0] * numbers[1][0], backend="numpy")
+    assert compiled(1.0) == 6.0
+    numbers[1][0] = 5.0
+    assert compiled(1.0) == 10.0
+
+
 def test_what_a_namespace_of_arguments_has():
     """By methods of the library, which name nothing."""
     held = Namespace(base=1.0)
