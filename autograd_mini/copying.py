@@ -8,18 +8,20 @@ from contextvars import ContextVar
 from copy import deepcopy as deepcopy_of_anything
 
 from autograd_mini import observing
-from autograd_mini.graph import connect, leaf, topological_order
+from autograd_mini.graph import Node, connect, leaf, topological_order
 from autograd_mini.observing import Scope
 from autograd_mini.primitives import SELECTORS, TABLE, Part, Primitive, part_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any, ClassVar
+    from typing import Any, ClassVar, TypeAlias
 
     from autograd_mini.limits import Choice
     from autograd_mini.observing import Entry
     from autograd_mini.value import Value
+
+    Attributes: TypeAlias = dict[str, Any] | tuple[dict[str, Any] | None, dict[str, Any]] | None
 
 
 class _ParentsComeFirst(Scope):
@@ -143,16 +145,22 @@ def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value
     return node
 
 
-def _attributes(node: Value) -> dict[str, Any] | None:
-    """The label and whatever else was set on the node; None, without making a dict, if nothing was."""
+def _attributes(node: Value) -> Attributes:
+    """The label and whatever else was set on the node, then what is in slots of its class; None, without making a
+    dict, if nothing is."""
     state: Any = object.__getstate__(node)
-    return state[0] if isinstance(state, tuple) else state  # type: ignore[no-any-return]  # where graph is compiled
+    entries, slots = state if isinstance(state, tuple) else (state, {})  # where graph is compiled
+    own = {name: each for name, each in slots.items() if not hasattr(Node, name)}
+    return (entries, own) if own else entries
 
 
-def with_attributes(node: Value, attributes: dict[str, Any] | None) -> Value:
+def with_attributes(node: Value, attributes: Attributes) -> Value:
     """Set attributes of a node, whatever their names, and return the node."""
-    if attributes:
-        vars(node).update(attributes)
+    entries, slots = attributes if isinstance(attributes, tuple) else (attributes, {})
+    if entries:
+        vars(node).update(entries)
+    for name, each in slots.items():
+        object.__setattr__(node, name, each)
     return node
 
 

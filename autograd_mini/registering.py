@@ -43,7 +43,8 @@ def register_primitive(
         The function of numbers and Values.
 
     Raises:
-        TypeError: `forward` or `partials` does not take as many numbers as `arity` says, or gives something else.
+        TypeError: `forward` or `partials` does not take as many numbers as `arity` says, or gives something else, as
+            the rule does that uses a Value from outside.
         ValueError: the name is taken or not an identifier; or the rule does not give one derivative per argument,
             or hides its arguments from differentiation.
 
@@ -89,6 +90,7 @@ def register_primitive(
 
 def _try_rule(primitive: Primitive) -> None:
     """Run the rule once on floats and once on Values at two points of the domain."""
+    from contextlib import suppress
     from warnings import catch_warnings, simplefilter
 
     if len(primitive.domain) != primitive.arity:
@@ -104,6 +106,14 @@ def _try_rule(primitive: Primitive) -> None:
             raise ValueError(
                 f"the partials of {primitive.name} must give a tuple with {primitive.arity} derivative(s), one per "
                 f"argument, got {brief(local_grads)}"
+            )
+        found = [*local_grads]
+        with suppress(ArithmeticError, ValueError, TypeError):
+            found.append(primitive.formula(*args))
+        if any(isinstance(each, Value) for each in found):
+            raise TypeError(
+                f"the rule of {primitive.name} gives a Value for plain numbers, so it uses one from outside, whose "
+                "derivative would be lost; make it an argument of the primitive, or a plain number"
             )
         with catch_warnings():  # of functions of math, which are refused below where it matters
             simplefilter("ignore")

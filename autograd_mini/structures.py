@@ -184,8 +184,8 @@ class Structure:
         return self.like[:1] if self.kind_name == "labelled" else [x for child in children for x in child.row_labels()]
 
     def has_labels(self, axes: Any) -> bool:
-        """Whether a column or frame has these labels in this order; one that is a single leaf has any."""
-        return self.children[0] is NUMBER or all(own.equals(its) for own, its in zip(self.like, axes))
+        """Whether a column or frame has these labels in this order; the last axes count if it has fewer itself."""
+        return all(own.equals(its) for own, its in zip(reversed(self.like), reversed(axes)))
 
     def __repr__(self) -> str:
         """The nest with a dot for each number, e.g. `[·, (·, ·)]`."""

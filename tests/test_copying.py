@@ -2,6 +2,7 @@
 
 import pickle
 from copy import deepcopy
+from functools import partial
 
 import pytest
 
@@ -24,6 +25,36 @@ def test_an_interrupted_pickle_does_not_change_the_next():
 
     interrupt_everywhere(lambda: None, lambda _: pickle.dumps(y), check)
     assert pickle.dumps(deep) == pickled
+
+
+class Measured(Value):
+    __slots__ = ("unit",)
+
+
+class Private(Measured):
+    __slots__ = ("__own", "empty")
+
+    def keep(self, own):
+        self.__own = own
+        return self
+
+    def kept(self):
+        return self.__own
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [deepcopy, Value.copy, *[partial(lambda n, x: pickle.loads(pickle.dumps(x, n)), n) for n in range(6)]],
+)
+def test_slots_of_subclasses_are_copied(copied):
+    x = Private(2.0, label="x").keep([1.0])
+    x.unit, x.note = "m", "in the dict"
+    twin = copied(x)
+    assert (type(twin), twin.data, twin.label, twin.unit, twin.note, twin.kept()) == (
+        Private, 2.0, "x", "m", "in the dict", [1.0],
+    )  # fmt: skip
+    assert not hasattr(twin, "empty")
+    assert copied(x * x).data == 4.0
 
 
 def test_gradients_recorded_at_ties_can_be_pickled():

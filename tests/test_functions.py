@@ -14,6 +14,7 @@ from autograd_mini.primitives import Primitive
 from tests.interrupting import interrupt_everywhere
 
 NUMBERS = st.lists(st.floats(-10, 10), min_size=1, max_size=5)
+OUTSIDE = Value(3.0)
 REDUCTIONS = ["sum", "fsum", "mean", "prod", "max", "min", "norm", "hypot", "logsumexp"]
 
 
@@ -204,6 +205,13 @@ class TestRegister:
         [
             (lambda x, y: x * y, lambda out, x, y: (y, x), "forward of own_ must take 1 number.*arity=1 says.*'y'"),
             (lambda x: [x], lambda out, x: (1.0,), "forward of own_ must take 1 number.*, and give one, but: .*list"),
+            (
+                lambda x: OUTSIDE * x,
+                lambda out, x: (3.0,),
+                "the rule of own_ gives a Value .*so it uses one from outside",
+            ),
+            (lambda x: 3.0 * x, lambda out, x: (OUTSIDE,), "the rule of own_ gives a Value for plain numbers"),
+            (lambda x: x, lambda out, x: (0.0 * OUTSIDE + 1.0,), "make it an argument of the primitive"),
             (lambda x: x, lambda x: (1.0,), "partials of own_ must take the result and then 1 number.*2 were given"),
         ],
     )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from autograd_mini.compiler.calls.captured import data_read
 from autograd_mini.compiler.calls.eager import Eager, holds_values
 from autograd_mini.compiler.calls.nests import as_number
-from autograd_mini.compiler.calls.options import roles
 from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.differentiable import Differentiable
 from autograd_mini.compiler.ir.program import Floats, Program
@@ -70,7 +69,7 @@ class Compiled(Differentiable):
             return call.result()
         plan, results = call.run(Kind.VALUE)
         self._ran(call)
-        if call.parameters is None:
+        if call.parameters is None and not call.roles.by_name:
             self._short_value, self._values = call.short(plan), call.ran
         else:
             self._open("value", call)
@@ -94,7 +93,8 @@ class Compiled(Differentiable):
             return both
         plan, results = call.run(Kind.GRADIENT)
         self._ran(call)
-        self._short, self._gradients = call.short(plan), call.ran
+        if not call.roles.by_name:
+            self._short, self._gradients = call.short(plan), call.ran
         return as_number(call.value(plan, results)), call.gradient(results)
 
     def grad(self, *args: Any, **keywords: Any) -> Any:
@@ -193,7 +193,7 @@ class Compiled(Differentiable):
         plan = self._latest_run().parts[0].plan
         if self._options.batch is not False or plan.has_batch:
             raise ValueError(f"export writes {self._name} for one example; compile it without batch=… for that")
-        chosen, _ = roles(self._options, self._name, self._names, len(plan.ranges)).wrt
+        chosen, _ = self._roles_of(len(plan.ranges) - len(plan.by_name), *plan.by_name).wrt
         wrt = tuple([slot for position in chosen for slot in plan.ranges[position]])
         write(path, Path(path).stem if name is None else name, plan, wrt, order)
 

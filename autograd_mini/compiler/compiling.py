@@ -95,8 +95,9 @@ def compile(
             changes that it reads from closures, defaults, globals or attributes, or the contents of lists, dicts,
             arrays and networks there, it is compiled anew: make numbers that change often arguments, or Values. What
             is imported from a library is assumed not to change, and so are arrays of more than 2²⁴ numbers.
-        wrt: the arguments to differentiate, by position or name; all that are not static by default. Integers in
-            arguments named here are numbers like all others, with which Python cannot count; defaults count as given.
+        wrt: the arguments to differentiate, by position or name; by default all that are given and not static, those
+            that the function takes by name alone last. Integers in arguments named here are numbers like all others,
+            with which Python cannot count; defaults count as given.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
             arrays, or lists of numbers.
         static: the arguments that are passed on as they are, by position or name: anything that is hashable. The

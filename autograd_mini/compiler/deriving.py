@@ -39,6 +39,7 @@ class Plan:
 
     Attributes:
         ranges: the slots of each argument.
+        by_name: the names of those, at the end, that are given by name.
         n_guards: how many decisions there are.
         is_one_number: whether the result is one number.
         share: the share of examples that it served in the last batch.
@@ -54,6 +55,7 @@ class Plan:
         self.trace = trace
         self.reduces = reduces
         self.ranges: Sequence[range] = arguments.ranges
+        self.by_name: Sequence[str] = arguments.by_name
         self.n_guards: int = len(trace.guards)
         self.is_one_number: bool = trace.structure.shape == ()
         self.share: float = 1.0

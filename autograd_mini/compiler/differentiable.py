@@ -14,7 +14,7 @@ from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.eager import Eager, holds_values
 from autograd_mini.compiler.calls.nests import as_number
-from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles, with_defaults
+from autograd_mini.compiler.calls.options import Options, Roles, argument_names, bound, chosen_names, roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.calls.sparse_call import jacobian_of, sparse_matrix, sparsity
@@ -43,10 +43,13 @@ class Differentiable:
         self.function = function
         self._options = options
         self._name = getattr(function, "__name__", None) or type(function).__name__
-        self._names, self._fewest, tells_all = argument_names(function)
+        self._names, self._by_name, self._fewest, tells_all = argument_names(function)
+        self._takes_parameters: bool = "parameters" in self._names + self._by_name
+        self._chosen: set[str] = chosen_names(options, self._names + self._by_name)
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
-        count = len(self._names)
-        self._roles: dict[int, Roles] = {count: roles(options, self._name, self._names, count)} if tells_all else {}
+        self._roles: dict[tuple[int | str, ...], Roles] = {}
+        if tells_all:
+            self._roles_of(len(self._names), *self._by_name)
         self._latest: Ran | None = None
         self._short: Short | None = None
         self._short_value: Short | None = None
@@ -222,6 +225,8 @@ class Differentiable:
 
     def _open(self, key: object, call: Call, finish: Callable[[Any], Any] = lambda found: found) -> None:
         """Keep the short way to what a call just found, if there is one; `finish` makes the results from that."""
+        if call.roles.by_name:
+            return  # what it finds is not of the arguments by position
         opened = call.short(call.ran.parts[0].plan)
         if opened is None:
             self._ways.pop(key, None)
@@ -281,7 +286,7 @@ class Differentiable:
         self, operator: Any, whose: str, of_call: Callable[[Call, Any], Any], args: Any, keywords: dict[str, Any]
     ) -> Any:
         """Apply an operator to the function, its arguments and a vector."""
-        if len(args) < max(1, self._fewest - len(keywords)) + 1:
+        if not args or len(args) + len(keywords) < max(1, self._fewest) + 1:
             raise TypeError(
                 f"{operator.__name__} of {self._name} takes its arguments and then the vector, in the structure of the "
                 f"{whose}; got {len(args) + len(keywords)} argument(s) in all"
@@ -296,7 +301,7 @@ class Differentiable:
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
         """The call; in eager mode, if it is given Values or takes part in what is being differentiated."""
-        if parameters is not None and "parameters" in self._names:
+        if parameters is not None and self._takes_parameters:
             keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
         if not (differentiations and Differentiation.here()):
             try:
@@ -315,14 +320,17 @@ class Differentiable:
         return Eager(self.function, self._name, *self._arranged(args, keywords))
 
     def _arranged(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Roles, tuple[Any, ...]]:
-        """The roles of the arguments, and all arguments in order."""
-        args = positional(self.function, self._name, args, keywords)
-        if self._fewest <= len(args) < len(self._names):
-            args = with_defaults(self.function, self._options, self._names, args)
-        found = self._roles.get(len(args))
+        """The roles of the arguments, and all arguments in order, those that the function is given by name last."""
+        if keywords or (self._chosen and len(args) < len(self._names + self._by_name)):
+            args, keywords = bound(self.function, self._name, self._chosen, args, keywords)
+        return self._roles_of(len(args), *keywords), (*args, *keywords.values())
+
+    def _roles_of(self, count: int, *by_name: str) -> Roles:
+        key: tuple[int | str, ...] = (count, *by_name)
+        found = self._roles.get(key)
         if found is None:
-            found = self._roles[len(args)] = roles(self._options, self._name, self._names, len(args))
-        return found, args
+            found = self._roles[key] = roles(self._options, self._name, self._names, count, *by_name)
+        return found
 
     def _ran(self, call: Call, result: Any = None) -> Any:
         """Record what ran last; close the short ways if anything outside has changed."""

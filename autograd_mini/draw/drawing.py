@@ -52,7 +52,7 @@ class Drawing(Shown, Digraph):
 
         Args:
             filename: a name that ends in .svg, .png, .pdf, or .dot for the source; the default is the
-                drawing's own `filename`.
+                drawing's own `filename`, by graphviz's custom the source "Drawing.gv" until another is set.
             directory: the folder to save it in.
             skip_existing: leave a file that already exists as it is.
             timeout: after how many seconds to give up on the layout; `None` for never.

@@ -19,6 +19,7 @@ from autograd_mini.executors.submitting import results
 from autograd_mini.executors.summing import Total
 from autograd_mini.executors.working import LARGE, Done, Job, Task
 from autograd_mini.primitives import brief
+from autograd_mini.structures import NUMBER, Structure
 
 if TYPE_CHECKING:
     from autograd_mini.executors.tiled import Tiled
@@ -59,8 +60,10 @@ class Call:
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
         roles, args = tiled.compiled._arranged(args, keywords)
         batched = [*roles.batched]
+        self.by_name: dict[int, str] = dict(enumerate(roles.by_name, len(which) + len(args) - len(roles.by_name)))
         self.is_mean: bool = tiled.compiled._options.reduce == "mean" and method != SPARSITY
         self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
+        self.wrt: tuple[Sequence[int], bool] = roles.wrt
         places, is_single = roles.wrt
         self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
         self.vector: int = 0
@@ -77,10 +80,13 @@ class Call:
         self.form: Form = Form()
         first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.first: list[Any] = self.form.leaves_of(first)
+        if method in OF_ARGUMENTS and self.form.latest.row_labels():
+            self._require_labels(vectors[0] if not self.vector else tuple(vectors))
         if self._streams:
             self._refuse_rows(everything)
             self.fixed = _own(self.fixed)  # chunks are computed later
             self.lengths: deque[int] = deque()
+            self.given: deque[Structure] = deque()
             self.chunks: Iterable[list[Any]] = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
         self.rows: int = self.n or 0
@@ -122,6 +128,22 @@ class Call:
                 "name the arguments to differentiate in wrt=…"
             )
 
+    def _like(self, given: Structure) -> Structure:
+        """The structure of derivatives, if arguments that carry the batch have the given one; of others it has none."""
+        known, (places, is_single) = dict(zip(self.places, given.children)), self.wrt
+        parts = [known.get(place, NUMBER) for place in places]
+        return parts[0] if is_single else Structure(tuple, tuple, parts)
+
+    def _require_labels(self, vector: Any) -> None:
+        like = self._like(self.form.latest)
+        try:
+            [*like.leaves_of(vector)]
+        except (TypeError, KeyError, ValueError, AttributeError):
+            raise TypeError(
+                f"{self.method}'s vector for {self.name} must have the structure and the labels of its arguments, "
+                f"{like!r}"
+            ) from None
+
     def _later(self, columns: Sequence[_Column]) -> Iterator[list[Any]]:
         """The chunks after the first."""
         for chunks in zip_longest(*self._streams):
@@ -143,13 +165,24 @@ class Call:
             for each in done:
                 total.add(each.result, each.axes)
             found = total.result((self.rows or numpy.nan) if self.is_mean else None)
-        return from_leaf(found) if self.is_sparse else found
+        return self._finished(found, self.form.latest)
 
     def _chunks_of(self, done: Iterator[Done]) -> Iterator[Any]:
         """The results for each chunk of a stream."""
         form, lengths = Form(), iter(self.lengths.popleft, None)
         for rows in recut((form.leaves_of(each.result) for each in done), lengths, self.name):
-            yield from_leaf(form.of(rows)) if self.is_sparse else form.of(rows)
+            yield self._finished(form.of(rows), self.given.popleft())
+
+    def _finished(self, found: Any, given: Structure) -> Any:
+        """A result as the function gives it; derivatives with the labels of the arguments that carry the batch."""
+        if self.is_sparse:
+            return from_leaf(found)
+        if self.method not in (*MAY_HAVE_ROWS, "hessian") or not given.row_labels():
+            return found
+        like = self._like(given)
+        return self.form.labelled(
+            found, Structure(tuple, tuple, [NUMBER, like]) if self.method == "value_and_grad" else like
+        )
 
     def _job(self, given: Any) -> Any:
         """The job: what is the same in all tasks, with the numbers of the Values, or those `given` in their place. It
@@ -165,9 +198,8 @@ class Call:
         numbers = numpy.array([value.data for value in values] if given is None else given, dtype=float)
         if parcel and numbers.shape != (len(values),):
             raise ValueError(f"{self.name} holds {len(values)} Values, got numbers of shape {numbers.shape}")
-        job = Job(
-            self.method, self.fixed, self.places, self.vector, numbers, self.is_sum, self.may_have_rows, self.is_sparse
-        )
+        how = self.is_sum, self.may_have_rows, self.is_sparse
+        job = Job(self.method, self.fixed, self.places, self.by_name, self.vector, numbers, *how)
         if tiled.pool.is_here:  # what cannot be pickled is taken as it is
             token, content = (parcel.token, parcel.content) if parcel else (tiled.token, tiled.content)
             job.function, job.things = keep(token) or keep(token, Function(content)), {**tiled.held}
@@ -199,12 +231,14 @@ class Call:
             yield each
 
     def _counted(self) -> Iterator[list[Any]]:
-        """The chunks of a stream, except those without rows; the lengths of the others are noted."""
+        """The chunks of a stream, except those without rows; the lengths and labels of the others are noted."""
         for chunk in self.chunks:
             count = length(chunk, self.name)
             if count:
                 self.rows += count
-                self.lengths.append(count)
+                if not self.is_sum:
+                    self.lengths.append(count)
+                    self.given.append(self.form.latest)
                 yield chunk
 
     def _sizes(self) -> tuple[int, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
+from itertools import islice
+from operator import itemgetter
 from typing import Any, Self
 
 import numpy
@@ -175,26 +177,43 @@ def _take(thing: Any, leaves: list[Any]) -> Structure:
     return NUMBER
 
 
+def _without_row_labels(structure: Structure) -> Structure:
+    """A structure with arrays in place of pandas columns and frames; of the labels, it keeps those of columns."""
+    if structure.kind_name == "labelled":
+        columns = structure.like[1:]
+        return Structure(structure.kind, itemgetter(0), structure.children, columns) if columns else NUMBER
+    children = [*map(_without_row_labels, structure.children)]
+    return Structure(structure.kind, structure.build, children, structure.like) if children else structure
+
+
 class Form:
-    """The structure that all parts of a batch have, and the shapes of rows in it, once the first is known."""
+    """The structure that all parts of a batch have, and the shapes of rows in it, once the first is known.
+
+    Attributes:
+        structure: has no labels of rows, which differ from part to part; `latest` is that of the latest part, with its
+            labels.
+    """
 
     structure: Structure | None = None
+    latest: Structure
     shapes: Sequence[Any] = ()
 
     def leaves_of(self, nest: Any) -> list[Any]:
         """The arrays and numbers in a part.
 
         Raises:
-            ValueError: its structure differs from that of the first part, or its rows differ in shape or labels.
+            ValueError: its structure, its columns, or the shape of its rows differ from those of the first part, or its
+                rows have several labels.
         """
         leaves, structure = leaves_of(nest, self.structure)
+        self.latest, labels = structure, structure.row_labels()
+        structure = _without_row_labels(structure) if labels else structure
         self.structure = known = self.structure or structure
         if structure != known:
             with suppress(TypeError, KeyError, ValueError, AttributeError):
                 leaves, structure = leaves_of(known.rebuild([*known.leaves_of(nest)]))  # entries of dicts by their keys
             if structure != known:
                 raise ValueError(f"the chunks of a batch must have one structure, got {known!r} and {structure!r}")
-        labels = structure.row_labels()
         if any(not each.equals(labels[0]) for each in labels):
             raise ValueError("a batch pairs rows by place, but the labels of its rows differ; .align, or .to_numpy()")
         shapes = [leaf.shape[1:] for leaf in leaves if is_rows(leaf)]
@@ -207,6 +226,15 @@ class Form:
         """The part that has these arrays and numbers."""
         assert self.structure is not None
         return self.structure.rebuild(leaves)
+
+    def labelled(self, found: Any, like: Structure) -> Any:
+        """A nest of derivatives with the labels of the arguments, where their structure `like` stands in it."""
+        with suppress(TypeError, KeyError, ValueError, AttributeError):
+            return like.rebuild([*like.leaves_of(found)], keeps_others=False)
+        leaves, structure = leaves_of(found)
+        parts = iter(leaves)
+        children = [child.rebuild([*islice(parts, child.size)]) for child in structure.children]
+        return structure.build([self.labelled(child, like) for child in children]) if structure.build else found
 
 
 def rows_of(leaves: Iterable[Any], start: int, stop: int) -> list[Any]:

@@ -122,16 +122,16 @@ class Function:
         call = partial(getattr(self.compiled, name), **options)
         return partial(self._run, name, call, numbers) if self.values else call
 
-    def _run(self, method: str, call: Callable[..., Any], numbers: Any, *args: Any) -> Any:
+    def _run(self, method: str, call: Callable[..., Any], numbers: Any, /, *args: Any, **keywords: Any) -> Any:
         order = self._order
         if order is not None and method in TAKE_NUMBERS:
-            result = call(*args, parameters=numbers[order])
+            result = call(*args, parameters=numbers[order], **keywords)
         else:
             with self._lock:
                 write_numbers(self.values, "data", numbers.tolist())
-                result = call(*args)
+                result = call(*args, **keywords)
                 order = [self._places[parameter] for parameter in self.compiled.parameters]
-                if not (self.compiled.branches or "parameters" in self.compiled._names):
+                if not (self.compiled.branches or self.compiled._takes_parameters):
                     self._order = order
         if method != SLOPES:
             return result

@@ -36,6 +36,7 @@ class Job:
     Attributes:
         fixed: all arguments, the parts of a vector last, except those that are rows, whose places are `places`;
             pickled, unless it stays in one process.
+        by_name: the names of those arguments that the function is given by name, by their places.
         vector: the number of parts if the vector of a product is a tuple; 0 if it is not, or there is none.
         numbers: the numbers of the function's Values.
         is_sum: whether results are sums over the batch; `may_have_rows` says whether some may have rows nevertheless.
@@ -47,6 +48,7 @@ class Job:
     method: str
     fixed: Any
     places: list[int]
+    by_name: dict[int, str]
     vector: int
     numbers: Any
     is_sum: bool
@@ -228,7 +230,8 @@ class Tiles:
             args[place] = rows
         if job.vector:
             args[-job.vector :] = [tuple(args[-job.vector :])]
-        result = self._run(*args)
+        keywords = {name: args[place] for place, name in job.by_name.items()}
+        result = self._run(*[arg for place, arg in enumerate(args) if place not in job.by_name], **keywords)
         return as_leaf(result) if job.is_sparse else result
 
     def axes(self, result: Any, start: int, stop: int) -> Axes:

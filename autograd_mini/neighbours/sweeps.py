@@ -49,6 +49,26 @@ class Sweeps:
     def value(self, arrays: Sequence[Any], others: dict[int, Any]) -> Any:
         return self.function(*self._arguments(arrays, others))
 
+    def watch(self) -> Callable[[], None]:
+        """A function that raises an error once anything has changed that the last call read from outside."""
+        function, ran = self.function, self.function._latest
+        parameters = ran.parameters if ran else ()
+
+        def now() -> tuple[int, bytes]:
+            numbers = numpy.array([parameter._number for parameter in parameters])
+            return function._plans.captured.state(), numbers.tobytes()
+
+        then = now()
+
+        def require_same() -> None:
+            if now() != then:
+                raise RuntimeError(
+                    f"{function._name} reads numbers from outside that have changed since it was called, so that its "
+                    "derivatives would not be those of its result; go backward first, or pass them as arguments"
+                )
+
+        return require_same
+
     def pull(self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any]) -> Arrays:
         row = numpy.concatenate(self._rows(weights), axis=-1)
         return [*self._weighted.grad(*self._arguments(arrays, others), row)[:-1]]

@@ -63,6 +63,76 @@ def test_every_method_gives_what_the_function_gives(method, reduce, wrt, n, tile
     same_numbers(found, call(compiled, method, args))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_arguments_given_by_name(method, pool):
+    def of_names(x, a=1.5, method=2.0, *, y):
+        return tanh(x * a) * method * y**3
+
+    compiled = compile(of_names, batch=["x", "y"], wrt=["y", "method"], backend="numpy")
+    x, y = numpy.random.default_rng(1).normal(size=(2, 7))
+    vector = {"vjp": (x + 1.0,), "jvp": ((x, 0.5),), "hvp": ((x, 0.5),)}.get(method, ())
+    for keywords in ({"y": y}, {"y": y, "method": 0.7}):
+        same_bits(*[getattr(f, method)(x, *vector, **keywords) for f in (compiled, compiled.on(pool, 3))])
+    same_matrices(*[f.sparsity("jacobian", x, y=y) for f in (compiled, compiled.on(pool, 3))])
+
+
+DERIVATIVES = [method for method in METHODS if method != "__call__"]
+
+
+@pytest.mark.parametrize("method", DERIVATIVES)
+@pytest.mark.parametrize("reduce", [None, "mean"])
+def test_labels_of_pandas_come_back(method, reduce, pool):
+    """Of columns and frames that carry the batch, whatever the tiles."""
+    pandas = pytest.importorskip("pandas")
+    rows, numbers = list("abcdefg"), numpy.random.default_rng(1).normal(size=(7, 3))
+    frame = pandas.DataFrame(numbers[:, :2], columns=["u", "v"], index=rows)
+    column = pandas.Series(numbers[:, 2], index=rows, name="s")
+    w = pandas.Series([0.5, -1.0], index=["u", "v"])
+
+    def of_rows(w, row, more):
+        return w["u"] * tanh(row[0]) * more["s"] + w["v"] * row[1] ** 2 * more["s"] ** 2
+
+    wrt = "w" if method == "hessian" and reduce else None
+    compiled = compile(of_rows, batch=["row", "more"], wrt=wrt, reduce=reduce, backend="numpy")
+    args = w, frame, {"s": column}
+    if method in ("hvp", "jvp"):
+        args += (args,)
+    elif method == "vjp":
+        args += (numpy.arange(7.0) if reduce is None else 1.5,)
+    found = [getattr(compiled.on(pool, tile), method)(*args) for tile in (2, 7, None)]
+    wanted = getattr(compiled, method)(*args)
+    for each in found:
+        if reduce is None:
+            same_bits(each, wanted)
+        else:
+            same_numbers(each, wanted)
+
+
+def test_chunks_of_frames_keep_their_own_labels(pool):
+    pandas = pytest.importorskip("pandas")
+    frames = [pandas.DataFrame({"u": [1.0, 2.0], "v": [3.0, 4.0]}, index=rows) for rows in (["a", "b"], ["c", "d"])]
+    compiled = compile(lambda row: row[0] ** 2 * row[1], batch=True)
+    for tile in (1, 2, None):
+        for found, frame in zip(compiled.on(pool, tile).grad(iter(frames)), frames, strict=True):
+            same_bits(found, compiled.grad(frame))
+
+
+def test_columns_in_another_order_are_refused(pool):
+    """By place, numbers of one column would be taken for those of another."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"u": [1.0, 2.0], "v": [3.0, 4.0]})
+    turned = frame[["v", "u"]]
+    compiled = compile(lambda row: row[0] ** 2 * row[1], batch=True, reduce="sum")
+    for tile in (1, None):
+        with pytest.raises(
+            ValueError, match=r"the chunks of a batch must have one structure, got .*'u', 'v'.*'v', 'u'"
+        ):
+            compiled.on(pool, tile)(iter([frame, turned]))
+        with pytest.raises(TypeError, match=r"hvp's vector for <lambda> must have the structure and the labels of"):
+            compiled.on(pool, tile).hvp(frame, turned)
+        same_bits(compiled.on(pool, tile).hvp(frame, frame.to_numpy()), compiled.hvp(frame, frame))
+
+
 @pytest.mark.parametrize("reduce", [None, "sum", "mean"])
 @pytest.mark.parametrize("wrt", ["a", "x", ["a", "x"]])
 def test_jacobians_of_several_numbers(pool, reduce, wrt):

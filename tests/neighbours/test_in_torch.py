@@ -96,6 +96,29 @@ def test_values_from_outside_are_constants():
     assert w.grad == 0.0
 
 
+def test_derivatives_belong_to_the_numbers_of_the_result():
+    """What was changed in between would give those of another function."""
+    w, scale = Value(3.0), [2.0]
+    f = to_torch(lambda x: w * x**2 * scale[0])
+    x = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+
+    def refused(change, restore):
+        y = f(x)
+        (slope,) = torch.autograd.grad(y, x, create_graph=True)
+        assert slope == 24.0
+        change()
+        for result in (y, slope):
+            with pytest.raises(
+                RuntimeError, match="<lambda> reads numbers from outside that have changed since it was"
+            ):
+                torch.autograd.grad(result, x, retain_graph=True)
+        restore()
+        assert [torch.autograd.grad(each, x, retain_graph=True)[0].item() for each in (y, slope)] == [24.0, 12.0]
+
+    refused(lambda: setattr(w, "data", 5.0), lambda: setattr(w, "data", 3.0))
+    refused(lambda: scale.__setitem__(0, 7.0), lambda: scale.__setitem__(0, 2.0))
+
+
 def test_torch_func_takes_it():
     w, x = (tensor.detach() for tensor in tensors("a list"))
     f = to_torch(pair)

@@ -48,6 +48,7 @@ class Call(Serving):
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
         arguments = bind(args, roles.names, roles.batched, plans.name, static=roles.static, floats=roles.floats)
+        arguments.by_name = roles.by_name
         super().__init__(plans, arguments, parameters)
         self.roles = roles
         self.reduce: str | None = roles.options.reduce

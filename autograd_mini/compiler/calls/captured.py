@@ -1,11 +1,11 @@
 """What a function reads from outside its arguments: in closure cells, defaults, globals and attributes.
 
 A trace records what it read, so what it read is part of its key. The search follows the function and all functions that
-it names, closes over or wraps; objects, classes and modules for the attributes that code names or may ask for by a
-string; networks for all attributes; installed packages for the data in them; the standard library, NumPy and this
-package only for what they close over. Watched are the things in these places, the contents of containers, and what
-references, views, context variables and thread-local variables refer to. Functions and classes of libraries are assumed
-not to change, and so are the methods in installed packages that only their own code names.
+it names, closes over or wraps; objects, classes and modules for the attributes that code names, may ask for by a
+string, or reads by comparing or showing them; networks for all attributes; installed packages for the data in them; the
+standard library, NumPy and this package only for what they close over. Watched are the things in these places, the
+contents of containers, and what references, views, context variables and thread-local variables refer to. Functions and
+classes of libraries are assumed not to change, and so are methods in installed packages that only their own code names.
 """
 
 from __future__ import annotations
@@ -157,5 +157,5 @@ def _containers(thing: Any) -> list[Any]:
             continue
         found += [] if type(each) is tuple else [each]
         if not are_values(each):
-            open_ones += each.values() if isinstance(each, MAPPINGS) else each
+            open_ones.extend(each.values() if isinstance(each, MAPPINGS) else each)
     return found

@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.calls.binding import bind
-from autograd_mini.compiler.calls.options import Roles
+from autograd_mini.compiler.calls.options import Roles, by_position
 from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.functions import sum as total
 from autograd_mini.products import vjp
@@ -28,7 +28,7 @@ class Eager:
     """
 
     def __init__(self, function: Callable[..., Any], name: str, roles: Roles, args: tuple[Any, ...]) -> None:
-        self.function = function
+        self.function: Callable[..., Any] = by_position(function, roles.by_name)
         self.name = name
         self.args = args
         self.names: list[str] = [*roles.names]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 import numpy
 
+from autograd_mini.compiler.calls.code_names import is_generated
 from autograd_mini.primitives import Primitive
 
 CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
@@ -18,7 +20,7 @@ MAKING = {"__init__", "__new__", "__post_init__", "__setattr__"}
 """Methods that matter where a function reads a class, which it may call, but not where it reads an object."""
 
 UNCALLED = {"__init_subclass__", "__repr__", "__str__", "__annotate__", "__annotate_func__"}
-"""Special methods on whose results no computation is taken to depend."""
+"""Special methods on whose results no computation is taken to depend, unless code calls them."""
 
 
 def is_library(module: Any) -> bool:
@@ -42,17 +44,21 @@ def is_code_of_library(thing: Any) -> bool:
     return isinstance(thing, (Primitive, numpy.ufunc))
 
 
-def special(thing: Any) -> list[str]:
-    """The special methods of an object, or of a class's objects, which operators call and no code names."""
+def special(thing: Any, called: Collection[str]) -> list[str]:
+    """The special methods of an object, or of a class's objects, which operators call and no code names.
+
+    Args:
+        called: those that read whole objects, as dataclasses generate them or to show these, and are called.
+    """
     is_class = isinstance(thing, type)
     return [
         name
         for each in (thing if is_class else type(thing)).__mro__
         if not is_library(each.__module__)
         for name, entry in vars(each).items()
-        if name.startswith("__") and name not in UNCALLED and (is_class or name not in MAKING)
+        if name.startswith("__") and (is_class or name not in MAKING) and (name in called or name not in UNCALLED)
         for method in [getattr(entry, "__func__", entry)]
         if isinstance(method, FunctionType)
-        and (method.__code__.co_filename != "<string>" or name == "__init__")  # dataclasses generate others, to compare
+        and (name in called or not is_generated(name, method))
         and not is_library(method.__module__)  # such as __replace__
     ]

@@ -15,6 +15,7 @@ import numpy
 from autograd_mini.compiler.calls.captured import Captured
 from autograd_mini.compiler.calls.consumed import standing
 from autograd_mini.compiler.calls.counting import whole
+from autograd_mini.compiler.calls.options import by_position
 from autograd_mini.compiler.calls.together import Joint
 from autograd_mini.compiler.code.numpy_rows import errors_kept
 from autograd_mini.compiler.deriving import Plan
@@ -207,7 +208,8 @@ class Plans:
                 counted = partial(_count, arguments, counts)
                 values[slot][lane] = whole(values[slot][lane]._number, number, (slot, lane), counted)
         try:
-            return trace(self.function, self.name, values, arguments.for_function(values), counts, first)
+            function = by_position(self.function, arguments.by_name)
+            return trace(function, self.name, values, arguments.for_function(values), counts, first)
         except TypeError as error:
             others = [
                 f"{path} of {self.name} is {brief(each)} ({type(each).__name__})" for path, each in arguments.others()

@@ -7,7 +7,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from functools import lru_cache, partial, partialmethod
 from operator import attrgetter, methodcaller
 from threading import local
@@ -21,7 +20,6 @@ from types import (
     ModuleType,
 )
 from typing import Any
-from weakref import ReferenceType
 
 import numpy
 
@@ -31,6 +29,8 @@ from autograd_mini.compiler.calls.code_names import (
     EVERYTHING,
     NAMES,
     WHOLE,
+    called_by,
+    is_generated,
     looked_up,
     names_in,
     words_in,
@@ -38,13 +38,15 @@ from autograd_mini.compiler.calls.code_names import (
 from autograd_mini.compiler.calls.consumed import CONSUMED
 from autograd_mini.compiler.calls.ownership import CODE, is_code_of_library, is_installed, is_library, special, stays
 from autograd_mini.compiler.calls.shown import (
+    DECIMALS,
     Cleared,
     Entries,
-    Shown,
     declared,
     is_wrapper,
     of_class,
-    value_of,
+    reader_of,
+    reads_itself,
+    uses_decimals,
 )
 from autograd_mini.compiler.calls.unchanged import read_one
 from autograd_mini.compiler.ir.keys import MAPPINGS, VIEWS, are_values
@@ -81,7 +83,7 @@ class Search:
 
     Attributes:
         names: what all functions found name; each name is looked for in all objects, as functions may pass these on.
-        outer: those of these names that not only code of installed packages names.
+        outer: those of these names that not only code of installed packages names, and special methods that it calls.
         asked: names that code may ask for where nothing has them.
         kept: what was searched, held so that no other object gets its address.
         consumed: what is used up by being read, by address.
@@ -117,6 +119,7 @@ class Search:
             self.callable(function.func)
             for name in ("args", "keywords"):
                 self._place(function, name, partial(getattr, function, name), ())
+            self._given(function, ())
         elif isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
             self._function(function.__func__, function.__self__)
         elif isinstance(function, FunctionType):
@@ -148,10 +151,9 @@ class Search:
         if not of_library:
             self.names |= dict.fromkeys(names)
             if not of_package:
-                self.outer.update(names)
+                self.outer.update(names, called_by(function.__code__))
                 self._place(function, "__code__", partial(getattr, function, "__code__"), ())  # reloading replaces it
-            for name in vars(function).keys() & self.names.keys():
-                self._entry(vars(function), name, names)
+            self._given(function, names)
         for cell in function.__closure__ or ():
             read = partial(getattr, cell, "cell_contents")
             content = read_one(read)
@@ -181,6 +183,12 @@ class Search:
                 if name in TABLE:  # it may be called as a method
                     self._row(TABLE[name])
 
+    def _given(self, function: Any, names: Iterable[str]) -> None:
+        """The attributes that a function was given, or may be asked for."""
+        asked = () if is_installed(function.__module__) else self._asked_before - vars(builtins).keys()
+        for name in self.names.keys() & {*vars(function), *asked}:
+            self._entry(vars(function), name, names)
+
     def _row(self, row: Primitive) -> None:
         """Search the functions in a row of the user's own, which is compiled by running them."""
         if is_own(row):
@@ -203,6 +211,8 @@ class Search:
         """Search what stands in a place: a function, or an object for attributes of these names."""
         if isinstance(content, CONSUMED):
             self.consumed[id(content)] = content
+        if uses_decimals(content):
+            self._place(DECIMALS, "()", DECIMALS, ())
         if isinstance(content, NESTS):
             if (id(content), id(names)) not in self._nests and not are_values(content):  # a nest may hold itself
                 self._nests.add((id(content), id(names)))
@@ -219,6 +229,7 @@ class Search:
                 self._all_attributes(content, names)
         elif isinstance(content, CACHE):
             self._place(content, "cache_clear", Cleared(content), ())
+            self._given(content, names)
             self.callable(content)
         elif isinstance(content, Primitive):
             self._row(content)
@@ -231,8 +242,8 @@ class Search:
                 of_package = is_installed(content.__name__)
                 if not DYNAMIC.isdisjoint(names if of_package else self.outer):
                     self._entries(content)
-                there = set() if of_package else {*vars(content), *self._asked_before}
-                for name in dict.fromkeys((*names, *(self.names.keys() & there))):
+                there = {"__getattr__"} | (self.names.keys() & {*vars(content), *self._asked_before})
+                for name in dict.fromkeys((*names, *(() if of_package else there))):
                     self._attribute(content, name, names)
                 return
             for name in vars(content).keys() & {*names}:
@@ -240,10 +251,6 @@ class Search:
                 is_read = isinstance(thing, CALLED) or not isinstance(thing, (*PLAIN, *CODE))
                 if is_read or thing is numpy.random:  # whose functions are methods
                     self._content(thing, names)
-        elif isinstance(content, ContextVar):
-            self._place(content, "get", partial(value_of, content), names)
-        elif isinstance(content, ReferenceType):
-            self._place(content, "__call__", content, names)
         elif isinstance(content, VIEWS):
             self._content(content.mapping, names)
         elif isinstance(content, local):
@@ -252,10 +259,8 @@ class Search:
         elif isinstance(content, (attrgetter, methodcaller)):
             texts = [each for each in content.__reduce__()[1] if isinstance(each, str)]
             self.names |= dict.fromkeys(name for text in texts for name in text.split("."))
-        elif hasattr(type(content), "__array__") and not isinstance(content, PLAIN):
-            self._place(content, "__array__", Shown(content), names)
-        elif hasattr(type(content), "get_obj"):  # memory that processes share
-            self._place(content, "get_obj", content.get_obj, names)
+        elif (read := None if isinstance(content, PLAIN) else reader_of(content)) is not None:
+            self._place(content, "()", read, names)
         elif not (isinstance(content, PLAIN) and is_library(type(content).__module__)) or hasattr(content, "__dict__"):
             self._later.append(partial(self._object, content, names))
 
@@ -273,12 +278,9 @@ class Search:
                 self._entries(thing)
         else:
             own = self.names
-        for name in [*own] if of_library else [*own, *special(thing)]:
+        for name in [*own] if of_library else [*own, *special(thing, self.outer)]:
             self._attribute(thing, name, names)
-        methods = [getattr(type(thing), name, None) for name in ("__getitem__", "__call__", "__contains__")]
-        of_itself = any(is_library(getattr(each, "__module__", None)) for each in methods)
-        is_known = is_wrapper(thing) or hasattr(type(thing), "named_parameters")
-        if (is_read and not of_library) or (of_itself and not is_known) or not WHOLE.isdisjoint(names):
+        if (is_read and not of_library) or reads_itself(thing, self.outer) or not WHOLE.isdisjoint(names):
             self._all_attributes(thing, names)
         kinds = thing.__mro__ if is_read and isinstance(thing, type) else ()
         for kind in kinds or (() if DYNAMIC.isdisjoint(names) else type(thing).__mro__):
@@ -304,7 +306,7 @@ class Search:
             self._watch(thing, "__dict__", Entries(thing))
 
     def _attribute(self, thing: Any, name: str, names: Iterable[str]) -> None:
-        if name == "__dict__" or not self._is_new(thing, name):
+        if name in ("__dict__", "__class__") or not self._is_new(thing, name):
             return
         entries = getattr(thing, "__dict__", None)
         if isinstance(entries, dict) and name in entries:
@@ -319,11 +321,13 @@ class Search:
         elif found is ABSENT:
             if name in self.asked or (name in self._asked_before and not is_installed(kind.__module__)):
                 self._place(kind, name, partial(of_class, kind, name, None), names)
-                if isinstance(entries, dict):
-                    self._entry(entries, name, names)
+            elif declared(kind, "__getattr__") is None:
+                return
+            if isinstance(entries, dict):
+                self._entry(entries, name, names)
         elif not isinstance(thing, ModuleType) and not is_library(kind.__module__):
             can_change = name in self.outer or not (stays(found) and is_installed(kind.__module__))
-            if can_change:
+            if can_change and not is_generated(name, found):
                 self._place(kind, name, partial(of_class, kind, name, None), names)
             found = found.fget if isinstance(found, property) else getattr(found, "func", found)
             if isinstance(found, FunctionType):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import decimal
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
+from copy import copy
+from functools import partial
 from operator import is_
-from types import MethodType
+from types import MethodType, SimpleNamespace
 from typing import Any
+from weakref import ReferenceType
 
 import numpy
 
+from autograd_mini.compiler.calls.ownership import is_library
 from autograd_mini.compiler.ir.keys import token
 
 
@@ -18,6 +24,17 @@ def is_wrapper(thing: Any) -> bool:
         return "__wrapped__" in getattr(thing, "__dict__", ()) or declared(type(thing), "__wrapped__") is not None
     except Exception:  # its own `__getattr__` may raise anything
         return False
+
+
+def reads_itself(thing: Any, called: Collection[str]) -> bool:
+    """Whether methods of a library that no code names read an object's attributes; a wrapper and a network are known
+    otherwise."""
+    if is_wrapper(thing) or hasattr(type(thing), "named_parameters"):
+        return False
+    if isinstance(thing, SimpleNamespace) and ("__eq__" in called or "__repr__" in called):
+        return True
+    methods = [getattr(type(thing), name, None) for name in ("__getitem__", "__call__", "__contains__")]
+    return any(is_library(getattr(each, "__module__", None)) for each in methods)
 
 
 def declared(kind: type, name: str, default: Any = None) -> Any:
@@ -35,28 +52,53 @@ def of_class(kind: type, name: str, default: Any) -> Any:
     return found.__func__ if isinstance(found, MethodType) else found
 
 
-def value_of(variable: ContextVar[Any]) -> Any:
+def reader_of(thing: Any) -> Callable[[], Any] | None:
+    """What reads the thing that another stands for; None if it stands for itself."""
+    if isinstance(thing, ContextVar):
+        return partial(_value_of, thing)
+    if isinstance(thing, ReferenceType):
+        return thing
+    if hasattr(type(thing), "__array__"):
+        return Shown(partial(numpy.asarray, thing))
+    return thing.get_obj if hasattr(type(thing), "get_obj") else None  # memory that processes share
+
+
+def _value_of(variable: ContextVar[Any]) -> Any:
     try:
         return variable.get()
     except LookupError:
         return None
 
 
-class Shown:
-    """Reads an array of another library: returns the same copy as long as its numbers are the same."""
+def uses_decimals(thing: Any) -> bool:
+    makers = decimal, decimal.Decimal, decimal.getcontext
+    return isinstance(thing, decimal.Decimal) or any(thing is each for each in makers)
 
-    def __init__(self, thing: Any) -> None:
-        self._thing = thing
+
+def _settings_of_decimals() -> Any:
+    """What results of decimal numbers depend on, besides these."""
+    now = decimal.getcontext()
+    return now.prec, now.rounding, now.Emin, now.Emax, now.capitals, now.clamp
+
+
+class Shown:
+    """Reads an array of another library, or settings: returns the same copy as long as the content is the same."""
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self._read = read
         self._then: Any = None
 
     def __call__(self) -> Any:
         try:
-            now = numpy.asarray(self._thing)
+            now = self._read()
         except Exception:  # whatever that library raises
-            return self._thing
+            return self._read
         if self._then is None or token(now) != token(self._then):
-            self._then = now.copy()
+            self._then = copy(now)
         return self._then
+
+
+DECIMALS = Shown(_settings_of_decimals)
 
 
 class Entries:

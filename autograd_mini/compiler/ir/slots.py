@@ -51,6 +51,7 @@ class Arguments:
         n_examples: the length of the batch; None if no argument has one.
         integers: for each slot in which some numbers were given as ints, these: by lane, or all as an array.
         has_others: whether they hold things that hold no numbers.
+        by_name: the names of those at the end that the function is given by name.
     """
 
     names: Sequence[str]
@@ -61,10 +62,11 @@ class Arguments:
     n_examples: int | None
     integers: dict[int, Any]
     has_others: bool
+    by_name: Sequence[str] = ()
 
     def key(self) -> Hashable:
         kinds = [each.kind if each.build is None else _key(each) for each in self.structures]
-        return tuple(kinds), tuple(self.slots)
+        return tuple(kinds), tuple(self.slots), self.by_name
 
     def integer(self, slot: int, lane: int) -> int | None:
         """The number at a place, if it was given as an int."""

@@ -12,6 +12,8 @@ from functools import partial
 
 import numpy
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import autograd_mini
 from autograd_mini import (
@@ -30,6 +32,7 @@ from autograd_mini import (
 )
 from autograd_mini import sum as total
 from autograd_mini.compiler.calls import planning
+from autograd_mini.structures import flatten
 from tests.compiler.comparing import BACKENDS, arrays_of, disagreement
 
 HERE = __file__
@@ -132,19 +135,83 @@ def test_keywords():
     assert compile(product, batch="y")(2.0, y=numpy.array([1.0, 2.0])).tolist() == [2.0, 8.0]
 
 
-def test_keyword_only_arguments_are_refused():
-    def scaled(x, y=1.0, z=2.0, *, factor=1.0):
-        return x * y * z * factor
+def of_names(x, a=1.5, y=2.0, *, scale, shift=0.5):
+    return x**2 * a * y**3 * scale + shift * x
 
-    compiled = compile(scaled)
-    assert compiled(3.0) == 6.0
-    for keywords in ({"factor": 2.0}, {"z": 2.0}):  # y would be left out before z
-        with pytest.raises(TypeError) as error:
-            compiled(3.0, **keywords)
-        sentence(error, "scaled", *keywords, "positional")
-    with pytest.raises(TypeError) as error:
-        compile(lambda x, **more: x * more["y"])(3.0, y=2.0)
-    sentence(error, "<lambda>", "y", "positional")
+
+NAMES = ("x", "a", "y", "scale", "shift")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    by_place=st.integers(0, 3),
+    named=st.permutations(NAMES),
+    left_out=st.sets(st.sampled_from(["a", "y", "shift"])),
+    option=st.sampled_from(
+        [{}, {"wrt": "scale"}, {"wrt": ["y", "x"]}, {"wrt": 2}, {"wrt": ("shift",)}, {"static": "a"}]
+    ),
+    method=st.sampled_from(["value_and_grad", "hessian", "jacobian", "jvp", "vjp", "hvp"]),
+)
+def test_arguments_given_by_name(by_place, named, left_out, option, method):
+    """As Python takes them: in any order, with defaults for those left out; derivatives are in the order in which the
+    function names its arguments."""
+    numbers = dict(zip(NAMES, (1.1, 0.7, 1.3, 0.9, 2.0)))
+    given_names = [name for name in NAMES if name not in left_out or NAMES.index(name) < by_place]
+    args = [numbers[name] for name in NAMES[:by_place]]
+    keywords = {name: numbers[name] for name in named if name in given_names[by_place:]}
+    defaults = {"a": 1.5, "y": 2.0, "shift": 0.5}
+    value = compile(of_names, **option)(*args, **keywords)
+    assert value == pytest.approx(of_names(*args, **keywords), rel=1e-14)
+    chosen = option.get("wrt", [name for name in given_names if name not in option.get("static", ())])
+    is_single = isinstance(chosen, (int, str)) or ("wrt" not in option and len(chosen) == 1)
+    chosen = [NAMES[chosen] if isinstance(chosen, int) else chosen] if is_single and "wrt" in option else [*chosen]
+
+    def of_chosen(*points):
+        return of_names(**{**defaults, **numbers, **{name: defaults[name] for name in left_out - {*given_names}},
+                           **dict(zip(chosen, points))})  # fmt: skip
+
+    point = [numbers[name] if name in given_names else defaults[name] for name in chosen]
+    eager, argnums, vector = getattr(autograd_mini, method), 0 if is_single else tuple(range(len(point))), ()
+    if method in ("jvp", "hvp"):
+        vector = (0.5,) if is_single else (tuple(0.5 + place for place in range(len(point))),)
+    elif method == "vjp":
+        vector = (1.5,)
+    found = getattr(compile(of_names, **option), method)(*args, *vector, **keywords)
+    wanted = eager(of_chosen, argnums)(*point, *vector)
+    assert numpy.allclose(*[numpy.hstack(flatten(each, "it")[0]) for each in (found, wanted)], rtol=1e-12)
+    assert flatten(found, "it")[1] == flatten(wanted, "it")[1]
+
+
+def test_arguments_by_name_over_a_batch():
+    xs, scales = numpy.arange(1.0, 6.0), numpy.arange(2.0, 7.0)
+    compiled = compile(of_names, batch=["x", "scale"], wrt="scale")
+    assert compiled(xs, scale=scales).tolist() == [of_names(x, scale=s) for x, s in zip(xs, scales)]
+    assert compiled.grad(xs, y=3.0, scale=scales).tolist() == [x**2 * 1.5 * 27.0 for x in xs]
+    with pytest.raises(ValueError, match="batch names argument 'y' of of_names, which has x, scale"):
+        compile(of_names, batch=["x", "y"])(xs, scale=1.0)
+
+
+def test_arguments_by_name_take_part_in_derivatives():
+    compiled = compile(of_names)
+    assert grad(compiled)(2.0, scale=3.0) == grad(of_names)(2.0, scale=3.0)
+    assert grad(lambda s: compiled(2.0, scale=s))(3.0) == grad(lambda s: of_names(2.0, scale=s))(3.0)
+    assert compiled.grad(2.0, scale=Value(3.0))[1].data == compiled.grad(2.0, scale=3.0)[1]
+
+
+def test_calls_by_name_leave_the_short_way_to_calls_by_position():
+    compiled = compile(lambda x, *, a=1.0, b=2.0: x * a + b)
+    for _ in range(3):
+        assert (compiled(3.0), compiled(3.0, a=5.0), compiled(3.0, b=5.0)) == (5.0, 17.0, 8.0)
+        assert (compiled.grad(3.0, a=5.0), compiled.grad(3.0), compiled.grad(3.0, b=5.0)) == (
+            (5.0, 3.0),
+            1.0,
+            (1.0, 1.0),
+        )
+        with pytest.raises(TypeError, match="takes 1 positional argument but 2 were given"):
+            compiled(3.0, 5.0)
+    assert compile(lambda x, **more: x * more["y"]).grad(3.0, y=2.0) == (2.0, 3.0)
+    assert compile(lambda *xs, scale=1.0: sum(xs) * scale).grad(3.0, 4.0, scale=2.0) == (2.0, 2.0, 7.0)
+    assert compile(lambda x, y=2.0, /, z=3.0: x * y * z, wrt="y").grad(5.0, z=7.0) == 35.0
 
 
 def test_any_number_of_arguments():

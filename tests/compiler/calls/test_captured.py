@@ -16,6 +16,7 @@ from argparse import Namespace
 from collections import UserDict
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from decimal import Decimal, getcontext
 from functools import cached_property, lru_cache, partial, partialmethod, wraps
 from itertools import product
 from operator import attrgetter, methodcaller
@@ -476,7 +477,90 @@ def own_kinds():
     }  # fmt: skip
 
 
-CASES = {"named": cases, "unnamed": unnamed_cases, "shown": shown_cases, "own": own_kinds}
+@dataclass(order=True)
+class Compared:
+    k: float = 1.0
+    inner: object = None
+
+
+@dataclass(unsafe_hash=True)
+class Hashed:
+    k: float = 1.0
+
+
+class Shown:
+    """It shows an attribute that no code names but its own."""
+
+    def __init__(self):
+        self.name = "one"
+
+    def __repr__(self):
+        return self.name
+
+
+class Falling:
+    """What it lacks it looks for elsewhere."""
+
+    def __init__(self):
+        self.inner = types.SimpleNamespace(k=2.0)
+
+    def __getattr__(self, name):
+        if name == "k":
+            return self.inner.k
+        raise AttributeError(name)
+
+
+def whole_cases():
+    """The same for objects that are compared, ordered, hashed or shown as a whole, and for functions that are asked
+    for attributes."""
+    one, two = (types.SimpleNamespace(k=1.0, inner=types.SimpleNamespace(z=1.0)) for _ in range(2))
+    some, more, shown, hashed, falling = Compared(), Compared(), Shown(), Hashed(), Falling()
+    numbers = {Hashed(1.0): 2.0, Hashed(5.0): 7.0}
+    given, bound, cached = (lambda x: x), partial(lambda x: x), lru_cache(lambda: 2.0)
+    falls = types.ModuleType("falls")
+    exec("held = {'k': 2.0}\ndef __getattr__(name): return held[name]", falls.__dict__)
+    getcontext().prec = 28
+
+    def of_namespaces():
+        return [lambda: setattr(one, "k", 2.0), lambda: setattr(two, "k", 2.0), lambda: setattr(one.inner, "z", 3.0)]
+
+    def of_fields():
+        return [lambda: setattr(some, "k", 2.0), lambda: setattr(more, "k", 2.0), lambda: setattr(more, "inner", 1)]
+
+    def asked(x, function):
+        return x * getattr(function, "scale", 1.0)
+
+    def guarded(x):
+        if x > 1e300:
+            raise ValueError(f"{x} is too large")
+        return x * len(repr(shown))
+
+    return {
+        "namespaces compared": (lambda x: x * (2.0 if one == two else 3.0), of_namespaces()),
+        "namespaces in lists": (lambda x: x * (2.0 if [one] != [two] else 3.0), of_namespaces()),
+        "a namespace among others": (lambda x: x * [one, two].index(two), of_namespaces()),
+        "a namespace in a text": (lambda x: x * len(f"{one}"), [lambda: setattr(one, "k", 123.0)]),
+        "dataclasses compared": (lambda x: x * (2.0 if some == more else 3.0), of_fields()),
+        "dataclasses in a dict": (lambda x: x * (2.0 if some in {"a": more}.values() else 3.0), of_fields()),
+        "dataclasses ordered": (lambda x: x * (2.0 if max(some, more) is some else 3.0), [
+            lambda: setattr(more, "k", 7.0), lambda: setattr(some, "k", 9.0)]),
+        "a dataclass as a key": (lambda x: x * numbers[hashed], [lambda: setattr(hashed, "k", 5.0)]),
+        "a dataclass in a text": (lambda x: x * len(str(some)), [lambda: setattr(some, "k", 123.0)]),
+        "an object in a text": (lambda x: x * len(f"{shown}"), [lambda: setattr(shown, "name", "three")]),
+        "a text beside an error": (lambda x: guarded(x) * len(repr(shown)), [lambda: setattr(shown, "name", "three")]),
+        "an attribute that a function lacks": (lambda x: asked(x, given), [
+            lambda: setattr(given, "scale", 3.0), lambda: delattr(given, "scale")]),
+        "one that a partial lacks": (lambda x: asked(x, bound), [lambda: setattr(bound, "scale", 3.0)]),
+        "one that a cache lacks": (lambda x: asked(x, cached), [lambda: setattr(cached, "scale", 3.0)]),
+        "what comes to hide what is looked for": (lambda x: x * falling.k, [
+            lambda: setattr(falling.inner, "k", 3.0), lambda: vars(falling).update(k=5.0)]),
+        "what a module looks for": (lambda x: x * falls.k, [lambda: falls.held.update(k=3.0)]),
+        "decimal numbers": (lambda x: x * float(Decimal(1) / Decimal(3)), [
+            lambda: setattr(getcontext(), "prec", 3), lambda: setattr(getcontext(), "prec", 28)]),
+    }  # fmt: skip
+
+
+CASES = {"named": cases, "unnamed": unnamed_cases, "shown": shown_cases, "own": own_kinds, "whole": whole_cases}
 
 
 @pytest.mark.parametrize(("kind", "name"), [pair for kind in CASES for pair in product([kind], CASES[kind]())])
@@ -627,6 +711,14 @@ def test_fields_that_code_does_not_name_are_not_watched():
     """But a comparison of dataclasses reads all of them."""
     settings = Settings()
     assert _watched(lambda x: x * settings.k) == ["__code__", "cell_contents", "k"]
+
+    def checked(x):
+        if x > 1e300:
+            raise ValueError(f"{settings} with {x}")
+        return x * settings.k
+
+    assert _watched(checked) == ["__code__", "cell_contents", "k"]
+    assert {*_watched(lambda x: x if settings == 1.0 else -x)} == {"__code__", "cell_contents", "k", "steps"}
 
 
 def _watched(f):
@@ -852,6 +944,20 @@ def test_slots_that_are_read_by_names_that_are_made():
     assert compiled(1.0) == 3.0
     del held.k
     assert compiled(1.0) == 1.0
+
+
+def test_lists_that_refuse_to_be_added():
+    """As those of names in pandas do."""
+
+    class Fixed(list):
+        def __radd__(self, other):
+            raise TypeError
+
+    numbers = Fixed([2.0, [3.0]])
+    compiled = compile(lambda x: x * numbers[0] * numbers[1][0], backend="numpy")
+    assert compiled(1.0) == 6.0
+    numbers[1][0] = 5.0
+    assert compiled(1.0) == 10.0
 
 
 def test_what_a_namespace_of_arguments_has():
