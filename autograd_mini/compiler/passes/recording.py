@@ -75,6 +75,10 @@ class Recording:
             return False
         return all(map(partial(self._is_same, first), first._others, self._others))
 
+    def numbers(self) -> list[float]:
+        """The numbers of the inputs and of all nodes made."""
+        return [node._number for node in (*self.inputs, *self.made)]
+
     def _is_same(self, first: Recording, leaf: Value, its: Value) -> bool:
         """Whether a leaf of the first run, from before it or a constant, is the same as one of this run."""
         is_foreign = first.is_foreign(leaf)
