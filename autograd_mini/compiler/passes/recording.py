@@ -65,19 +65,15 @@ class Recording:
         _add(roots, order, seen)
         return order
 
-    def repeats(self, first: Recording | None) -> bool:
+    def repeats(self, first: Recording) -> bool:
         """Whether this run recorded the same as a first run, node by node, with the same constants."""
-        if first is None or (self.n_parents, self._used) != (first.n_parents, first._used):
+        if (self.n_parents, self._used) != (first.n_parents, first._used):
             return False
         if len(self.inputs) != len(first.inputs) or len(self.roots) != len(first.roots):
             return False
         if not all(map(is_, map(_operation, first.made), map(_operation, self.made))):
             return False
         return all(map(partial(self._is_same, first), first._others, self._others))
-
-    def numbers(self) -> list[float]:
-        """The numbers of the inputs and of all nodes made."""
-        return [node._number for node in (*self.inputs, *self.made)]
 
     def _is_same(self, first: Recording, leaf: Value, its: Value) -> bool:
         """Whether a leaf of the first run, from before it or a constant, is the same as one of this run."""

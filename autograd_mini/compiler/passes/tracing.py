@@ -168,8 +168,9 @@ def trace(
     decided = [guard.node for guard in tracer.guards]
     recording = Recording(tracer.recorded, given, [*outputs, *decided], call.is_foreign)
     path = [guard.outcome for guard in tracer.guards]
-    if first is not None and (structure, path) == (first.structure, first.path) and recording.repeats(first.recording):
-        write(made, "_number", first.recording.numbers())  # type: ignore[union-attr]
+    then = first and first.recording
+    if first and then and (structure, path) == (first.structure, first.path) and recording.repeats(then):
+        write(made, "_number", [node._number for node in (*then.inputs, *then.made)])
         return first
     order = recording.order(recording.roots)
     others = [*filterfalse(known.__contains__, order)]
