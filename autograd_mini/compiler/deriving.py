@@ -43,6 +43,7 @@ class Plan:
         n_guards: how many decisions there are.
         is_one_number: whether the result is one number.
         share: the share of examples that it served in the last batch.
+        whole: for each kind of calls that it serves, the slots with ints, with which Python may count.
         state: the number of the state of what the function reads from outside.
         patterns: the pattern of the sparse matrix for a request.
         inputs: the leaf of each array among the arguments; the last one is that of the parameters.
@@ -59,6 +60,7 @@ class Plan:
         self.n_guards: int = len(trace.guards)
         self.is_one_number: bool = trace.structure.shape == ()
         self.share: float = 1.0
+        self.whole: set[frozenset[int]] = {frozenset(arguments.integers)}
         self.state = 0
         self.entries: dict[tuple[Request, bool, bool], Entry | None] = {}
         self.patterns: dict[Request, Pattern] = {}
@@ -75,8 +77,9 @@ class Plan:
         self.source: Source = Source(normalise(with_one_guard(trace)), self.frame)
 
     def suits(self, arguments: Arguments) -> bool:
-        """Whether the numbers that Python counted with are the same among these arguments."""
-        return all(arguments.integer(*place) == number for place, number in self.trace.counts.items())
+        """Whether there are ints among these arguments where it had some, and those that Python counted with."""
+        counted = [arguments.integer(*place) == number for place, number in self.trace.counts.items()]
+        return frozenset(arguments.integers) in self.whole and all(counted)
 
     @cached_property
     def stacked(self) -> Structure:

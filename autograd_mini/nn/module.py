@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 from weakref import ref
@@ -134,6 +135,7 @@ class Module:
         """What `repr` shows of this module beside the modules within it."""
         return ""
 
+    @recursive_repr("…")
     def __repr__(self) -> str:
         lines = []
         for key, part in vars(self).items() if self._shows_parts else ():

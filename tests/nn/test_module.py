@@ -99,6 +99,16 @@ def test_repr(module, text):
     assert repr(module) == text
 
 
+def test_repr_of_a_module_that_knows_the_one_above_it():
+    class Part(Module):
+        pass
+
+    whole, part = Part(), Part()
+    whole.part, part.above, part.slope = part, whole, Value(2.0)
+    assert repr(whole) == "Part(\n  part: Part(\n    above: …\n  )\n)"
+    assert whole.parameters() == [part.slope]
+
+
 class AffineMap(Module):
     """A module that keeps its weights in NumPy arrays and holds a reference to its owner."""
 

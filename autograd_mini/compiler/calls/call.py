@@ -292,11 +292,11 @@ class Call(Serving):
         return structure.rebuild(leaves)
 
     def short(self, plan: Plan) -> Short | None:
-        """The short way to results like those just found, for arguments of the same layout; None if there is none, and
+        """The short way to results like those just found, for floats of the same layout; None if there is none, and
         after a batch with ties or numbers that are not finite: the next one may have some, and waste its work."""
         captured, request = self.plans.captured, self.ran.request
         plan = self.ran.whole or plan
-        if plan.trace.counts or (len(self.ran.parts) > 1 and self.ran.whole is None):
+        if frozenset() not in plan.whole or (len(self.ran.parts) > 1 and self.ran.whole is None):
             return None
         if captured.seen.number != plan.state:  # the function itself, or another thread, has changed it meanwhile
             return None

@@ -68,7 +68,7 @@ class Plans:
             if plans is None:
                 return []
             self._by_layout.move_to_end(layout)
-            return [plan for plan in plans if not plan.trace.counts or plan.suits(arguments)]
+            return [plan for plan in plans if plan.suits(arguments)]
 
     def together(self, arguments: Arguments, plans: Sequence[Plan], request: Request) -> Plan | None:
         """One plan in place of these, if they can be joined and the call before had the same ones; else None."""
@@ -126,9 +126,11 @@ class Plans:
         self._require_repeatable(before)
         for captured, state in watches:
             captured.accept_changed(state, is_watched=True)
-        plans = [plan for plan in self._by_layout.get(layout, ()) if plan.suits(arguments)]
+        plans = [plan for plan in self._by_layout.get(layout, ()) if plan.trace.counts == first.counts]
+        whole = frozenset(arguments.integers)
         for plan in plans:
-            if plan.trace.path == first.path and plan.trace.counts == first.counts:
+            if plan.trace.path == first.path and (whole in plan.whole or not difference(plan.trace, first)):
+                plan.whole.add(whole)
                 return plan
         if len(plans) >= MOST_PATHS:
             raise ValueError(

@@ -64,9 +64,9 @@ class Recording:
         _add(roots, order, seen)
         return order
 
-    def repeats(self, first: Recording | None) -> bool:
+    def repeats(self, first: Recording) -> bool:
         """Whether this run recorded the same as a first run, node by node, with the same constants."""
-        if first is None or (self.n_parents, self._used) != (first.n_parents, first._used):
+        if (self.n_parents, self._used) != (first.n_parents, first._used):
             return False
         if len(self.inputs) != len(first.inputs) or len(self.roots) != len(first.roots):
             return False

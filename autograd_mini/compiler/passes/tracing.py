@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, filterfalse
+from math import nan
 from operator import is_
 from traceback import walk_tb
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from autograd_mini.adjoints import record_choice
 from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.recording import Recording
-from autograd_mini.interrupts import ensure
+from autograd_mini.interrupts import ensure, write
 from autograd_mini.leaving import place, refusal
 from autograd_mini.observing import Differentiation, Observer, refused, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief
@@ -151,6 +152,10 @@ def trace(
                 "is not differentiated: give it as an int that neither wrt nor batch names, or name its "
                 f"argument in static=…{of_array * isinstance(error, IndexError)}"
             ) from error
+        finally:
+            made = [*given, *tracer.recorded]
+            if first is not None:  # at another point, of which nothing that stays outside may show numbers
+                write(made, "_number", [nan] * len(made))
     call.warn_of_refusal()
     if not may_hold_numbers(result):
         raise TypeError(
@@ -163,7 +168,9 @@ def trace(
     decided = [guard.node for guard in tracer.guards]
     recording = Recording(tracer.recorded, given, [*outputs, *decided], call.is_foreign)
     path = [guard.outcome for guard in tracer.guards]
-    if first is not None and (structure, path) == (first.structure, first.path) and recording.repeats(first.recording):
+    then = first and first.recording
+    if first and then and (structure, path) == (first.structure, first.path) and recording.repeats(then):
+        write(made, "_number", [node._number for node in (*then.inputs, *then.made)])
         return first
     order = recording.order(recording.roots)
     others = [*filterfalse(known.__contains__, order)]

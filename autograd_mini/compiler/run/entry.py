@@ -18,7 +18,7 @@ COUNTS = (
 WORDS = (
     *COUNTS, "drive", "point", "add_up", "bodies", "starts", "p", "inputs", "uniform", "rows", "arrays", "taking",
     "sizes", "sums", "totals", "numbers", "reads", "held", "checked", "makes", "made", "picks", "busy", "float",
-    "array", "empty", "none",
+    "array", "empty", "none", "exception",
 )  # fmt: skip
 """The words of a frame. Counts: bodies; columns, 0 if arrays tell, and the most there may be; columns in a register, in
 a block, and up to which no other thread of Python runs meanwhile; 1 if the first body is `take`; pointers that move;
@@ -83,18 +83,17 @@ def text(width: int) -> str:
     f.each(n_made, lambda k: f.python("Py_DecRef", f"ptr {f.load('ptr', '%made', k)}"))
     lost = f.block
     f.go("leave", "long")
-    f.python("PyErr_Clear")
-    f.python("Py_IncRef", "ptr %none")
+    f.forget_error()
+    none, given_up = f.unless_error("%none"), f.block
     f.go("leave", "leave")
-    f.line(f"%result = phi ptr [ {made}, %{last} ], [ null, %{lost} ], [ %none, %long ]")
+    f.line(f"%result = phi ptr [ {made}, %{last} ], [ null, %{lost} ], [ {none}, %{given_up} ]")
     n_held, held = f.load("i64", "%n_held"), f.at("ptr", "%held", 1)
     f.each(n_held, lambda k: f.python("Py_DecRef", f"ptr {f.load('ptr', held, k)}"))
     f.line("store atomic i64 0, ptr %busy_at release, align 8")
     f.line("ret ptr %result")
     f.begin("away")
     none = f.load("ptr", f.at("i64", frame, WORDS.index("none")))
-    f.python("Py_IncRef", f"ptr {none}")
-    return f.text("ptr @BODY(ptr %self, ptr %args)", f"ret ptr {none}")
+    return f.text("ptr @BODY(ptr %self, ptr %args)", f"ret ptr {f.unless_error(none)}")
 
 
 def _run(f: PythonFunction, n: str) -> None:

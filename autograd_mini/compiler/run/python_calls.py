@@ -15,14 +15,14 @@ from autograd_mini.compiler.code.loops import Function
 SIGNATURES = {
     name: signature
     for signature, names in {
-        "ptr ()": "PyEval_SaveThread",
+        "ptr ()": "PyEval_SaveThread PyErr_Occurred",
         "ptr (ptr)": "PyCell_Get PyFunction_GetCode PyObject_Type PyLong_AsVoidPtr PyLong_FromVoidPtr",
         "ptr (ptr, ptr)": "PyDict_GetItemWithError PyObject_GetAttr PyObject_CallObject PyObject_CallOneArg",
         "ptr (ptr, i64)": "PyTuple_GetItem PyList_GetItem PySequence_GetItem",
         "ptr (i64)": "PyLong_FromSsize_t",
         "ptr (double)": "PyFloat_FromDouble",
         "i64 (ptr)": "PyTuple_Size PyList_Size PySequence_Size",
-        "i32 (ptr, ptr)": "PyObject_IsInstance",
+        "i32 (ptr, ptr)": "PyObject_IsInstance PyErr_GivenExceptionMatches",
         "i32 (ptr, ptr, i32)": "PyObject_GetBuffer",
         "i32 (ptr, ptr, i64, i8 signext)": "PyBuffer_ToContiguous",
         "double (ptr)": "PyFloat_AsDouble",
@@ -62,6 +62,21 @@ class PythonFunction(Function):
         """Branch to `block`; begin the block `begins`."""
         self.line(f"br label %{block}")
         self.begin(begins)
+
+    def forget_error(self) -> None:
+        """Forget an error, if there is one; but not one that is no `%exception`, as KeyboardInterrupt."""
+        error = self.python("PyErr_Occurred")
+        is_usual = self.python("PyErr_GivenExceptionMatches", f"ptr {error}", "ptr %exception")
+        self.unless(self.let(f"icmp ne i32 {is_usual}, 0"), "forgotten")
+        self.python("PyErr_Clear")
+        self.go("forgotten", "forgotten")
+
+    def unless_error(self, thing: str) -> str:
+        """A new reference to a thing; null, which Python asks for, if there is an error."""
+        error = self.python("PyErr_Occurred")
+        found = self.let(f"select i1 {self.let(f'icmp eq ptr {error}, null')}, ptr {thing}, ptr null")
+        self.python("Py_IncRef", f"ptr {found}")
+        return found
 
     def pointer(self, self_object: str, place: int) -> str:
         """The integer at a place of a tuple, as a pointer."""

@@ -147,7 +147,7 @@ def entry_of(executor: Any, layout: Layout, n_guards: int, most: int, *, is_mean
         "made": memory.table([[0] * (layout.deepest + 1)], 1),
         "picks": memory.table([picks], 1),
     }
-    objects = {"float": float, "array": numpy.ndarray, "empty": numpy.empty, "none": None}
+    objects = {"float": float, "array": numpy.ndarray, "empty": numpy.empty, "none": None, "exception": Exception}
     drivers = addresses([DRIVE, POINT, add_up(prepared.words["width"])], keep=True, cache=executor.cache)
     words = dict.fromkeys(COUNTS, 0) | {word: address for word, (address, _) in tables.items()}
     words |= {word: id(each) for word, each in objects.items()}

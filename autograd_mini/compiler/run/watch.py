@@ -17,11 +17,12 @@ IS_FREE = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 GET_ITEM = "PySequence_GetItem" if IS_FREE else "PyList_GetItem"
 """How an item of a list is got: where Python has no GIL, it is held, or another thread might free it meanwhile."""
 
-WORDS = ("n", "records", "none", "true", "false")
+WORDS = ("n", "records", "none", "true", "false", "exception")
 
 
 def _same() -> str:
-    """The text of a function that returns 1 if all that is watched is the same, else 0. A record is about a cell, an
+    """The text of a function that returns 1 if all that is watched is the same, else 0, perhaps with an error such as
+    KeyboardInterrupt. A record is about a cell, an
     entry of a dict, a call, a list, an attribute or a function's code: the kind; the holder; the name of the entry or
     attribute; what stood there or, for a list, a table of the items that it held; how many these were."""
     f = PythonFunction()
@@ -59,7 +60,7 @@ def _same() -> str:
         f.go("alike", "alike")
     f.line("ret i64 1")
     f.begin("other")
-    f.python("PyErr_Clear")
+    f.forget_error()
     return f.text("i64 @BODY(ptr %watched)", "ret i64 0")
 
 
@@ -70,8 +71,7 @@ def _told() -> str:
     f.words(watched, WORDS, ("n",))
     truth = f.let(f"icmp ne i64 {f.let(f'call i64 {same}(ptr {watched})')}, 0")
     told = f.let(f"select i1 {truth}, ptr %true, ptr %false")
-    f.python("Py_IncRef", f"ptr {told}")
-    return f.text("ptr @BODY(ptr %self, ptr %unused)", f"ret ptr {told}")
+    return f.text("ptr @BODY(ptr %self, ptr %unused)", f"ret ptr {f.unless_error(told)}")
 
 
 SAME, TOLD = _same(), _told()
@@ -104,7 +104,7 @@ class Watch(NamedTuple):
             held.append(numbers)
             records.append([LIST, id(each), 0, address, len(then)])
         start, numbers = memory.table(records, 5)
-        words = memory.copied([len(records), start, id(None), id(True), id(False)], numpy.int64)
+        words = memory.copied([len(records), start, id(None), id(True), id(False), id(Exception)], numpy.int64)
         at = memory.address(words, words.shape), address_of(SAME)
         held += [numbers, words]
         return cls(at, partial(as_builtin(address_of(TOLD), (0, *at, held)), None), held)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Value, compile, grad, hessian, jacobian, sin
+from autograd_mini import Value, compile, grad, hessian, jacobian, sin, value_and_grad
 from autograd_mini import sum as total
 from autograd_mini.compiler.calls import planning
 from tests.compiler.comparing import BACKENDS, disagreement
@@ -78,6 +78,31 @@ def test_results_do_not_depend_on_the_integers_before(before, use):
         for xs in (XS, [-x for x in XS]):
             fresh = compile(f, backend="numpy")
             assert repr(compiled.value_and_grad(xs, n)) == repr(fresh.value_and_grad(xs, n))
+
+
+def counted_or_not(xs, n):
+    """It counts where it can; a fraction is for interpolation."""
+    try:
+        return sum(xs[:n]) * xs[0]
+    except TypeError:
+        return xs[0] * n
+
+
+def counted_in_one_branch(xs, n):
+    return counted_or_not(xs, n) if n > 1 else xs[1] * n
+
+
+def asked_whether_it_counts(xs, n):
+    return xs[0] * n * (2.0 if hasattr(n, "__index__") else 3.0)
+
+
+@pytest.mark.parametrize("f", [counted_or_not, counted_in_one_branch, asked_whether_it_counts])
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(st.lists(st.sampled_from([0, 1, 2, 3, 1.0, 1.5, 2.0, 3.0]), min_size=2))
+def test_a_function_may_do_without_counting(f, backend, numbers):
+    compiled = compile(f, wrt=0, backend=backend)
+    for n in numbers:
+        assert compiled.value_and_grad(XS, n) == value_and_grad(f, 0)(XS, n)
 
 
 def test_there_is_no_derivative_towards_a_count():

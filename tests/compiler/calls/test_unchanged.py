@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini import compile
+from autograd_mini.compiler.calls import unchanged
 from autograd_mini.compiler.calls.captured import Captured
 from autograd_mini.compiler.calls.unchanged import State
 from autograd_mini.compiler.run.executing import Target
+from autograd_mini.compiler.run.watch import Watch
 
 
 class OwnList(list):
@@ -159,3 +161,55 @@ def test_references_to_what_is_watched_are_counted(backend):
     before = [*map(sys.getrefcount, watched)]
     assert all(watch.seen.is_same() for _ in range(50))
     assert [*map(sys.getrefcount, watched)] == before
+
+
+@pytest.mark.parametrize("backend", ["machine", "numpy"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_ctrl_c_is_not_lost_while_it_is_looked(backend, error, monkeypatch):
+    """Machine code looks by a function of Python here, which an interrupt may end; it comes once."""
+    settings = collections.OrderedDict(scale=2.0)
+    f = compile(lambda x: x * settings["scale"], backend=backend)
+    assert f.grad(1.0) == f.grad(1.0) == 2.0
+    content = unchanged._content
+
+    def interrupted(container):
+        monkeypatch.setattr(unchanged, "_content", content)
+        raise error
+
+    monkeypatch.setattr(unchanged, "_content", interrupted)
+    with pytest.raises(error):
+        f.grad(1.0)
+    assert f.grad(1.0) == 2.0
+    settings["scale"] = 3.0
+    assert f.grad(1.0) == 3.0
+
+
+def test_other_errors_while_machine_code_looks_are_met_again_on_the_long_way():
+    def broken():
+        raise OSError
+
+    assert not Watch.of([(broken, None)], []).is_same()
+
+
+class Interrupting:
+    """A thing during whose reading an interrupt comes, once."""
+
+    has_come = False
+
+    @property
+    def __class__(self):
+        if not Interrupting.has_come:
+            Interrupting.has_come = True
+            raise KeyboardInterrupt
+        return float
+
+    def __float__(self):
+        return 1.0
+
+
+def test_ctrl_c_is_not_lost_while_machine_code_reads_arguments():
+    f = compile(lambda x: x * 2.0, backend="machine")
+    assert f.grad(1.0) == f.grad(1.0) == 2.0
+    with pytest.raises(KeyboardInterrupt):
+        f.grad(Interrupting())
+    assert f.grad(1.0) == 2.0

@@ -4,9 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, dot, grad, where
 from autograd_mini.optim import SGD
+from autograd_mini.testing.strategies import expressions
 
 HERE = __file__
 
@@ -177,3 +180,34 @@ def test_comparisons_of_which_nothing_comes(f, x):
 @pytest.mark.parametrize("x", [2.0, 3.0])
 def test_comparisons_of_which_something_comes(f, x):
     assert compile(f)(x) == f(x)
+
+
+# What a function leaves outside
+
+
+@given(expressions(2), st.booleans())
+def test_what_is_left_outside_shows_the_numbers_of_the_call(program, is_batched):
+    """A function runs twice while it is compiled, the second time at another point."""
+    left = {}
+
+    def f(*xs):
+        left["input"], left["result"] = xs[0], program(*xs)
+        return left["result"] * 1.0
+
+    point = program.point
+    expected = program(*point)
+    compile(f, batch=is_batched)(*([numpy.array([x, x]) for x in point] if is_batched else point))
+    assert left["input"].data == point[0]
+    assert repr(left["result"].data if isinstance(left["result"], Value) else left["result"]) == repr(expected)
+
+
+def test_what_is_left_of_a_run_that_is_not_the_same_again_is_nan():
+    left = []
+
+    def f(x):
+        left.append(x * (len(left) + 1.0))
+        return x * (len(left) + 1.0)
+
+    with pytest.raises(ValueError, match="computed two different things"):
+        compile(f)(3.0)
+    assert [left[0].data, *map(repr, [each.data for each in left[1:]])] == [3.0, *["nan"] * (len(left) - 1)]
