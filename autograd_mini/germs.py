@@ -298,9 +298,9 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "asin": partial(_arc, "asin", {1.0: -1.0, -1.0: 1.0}),
     "acos": partial(_arc, "acos", {1.0: 1.0, -1.0: -1.0}),
     "acosh": partial(_arc, "acosh", {1.0: 1.0}),
-    "hypot": _length,
-    "norm": _length,
+    **dict.fromkeys(("hypot", "norm"), _length),
     "dist": TABLE["dist"].formula,
+    "inverse_power": TABLE.auxiliary["inverse_power"].forward,
     "abs": abs,
     "leaky_relu": TABLE["leaky_relu"].forward,
     **JUMPS,
@@ -321,7 +321,7 @@ def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
     if (primitive.selects and not exact) or all(each.c == 0.0 for each in germs):
         is_nothing = exact is _product and any(each.is_zero for each in germs)  # for every ε, whatever the other is
         return Germ(0.0 if is_nothing else primitive.forward(*limits), level=level)
-    found = exact(*germs) if exact else None
+    found = exact(*germs, **primitive.options) if exact else None
     if found is None:
         return _by_rule(primitive, germs, level)
     result = germ(found)
