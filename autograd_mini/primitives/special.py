@@ -62,7 +62,7 @@ def _digamma(x: float) -> float:
     if x == 0.0:
         return -ieee.infinity_like(x)
     if x < 0.0:
-        return _digamma(1.0 - x) - pi * _cotangent(x) if math.isfinite(x) and x != math.floor(x) else nan
+        return _digamma(1.0 - x) - pi * _cotangent_derivative(x, 0) if math.isfinite(x) and x != math.floor(x) else nan
     if abs(x - ROOT) < 0.25:
         h, result = (x - ROOT) - ROOT_REST, 0.0
         for coefficient in reversed(AT_ROOT):
@@ -107,16 +107,11 @@ def _hurwitz_zeta(s: int, x: float) -> float:
     return total + tail
 
 
-def _cotangent(x: float) -> float:
-    """cot πx for a fractional x, exactly 0 where it is."""
-    fraction = x - round(x)
-    rest = 0.5 - abs(fraction)
-    return math.copysign(math.tan(pi * rest), fraction) if rest < 0.25 else 1.0 / math.tan(pi * fraction)
-
-
 def _cotangent_derivative(x: float, order: int) -> float:
     """The derivative of cot of this order at πx, by its polynomial in cot: cot' = -(1 + cot²)."""
-    cotangent = _cotangent(x)
+    fraction = x - round(x)
+    rest = 0.5 - abs(fraction)  # exactly 0 where the cotangent is
+    cotangent = math.copysign(math.tan(pi * rest), fraction) if rest < 0.25 else 1.0 / math.tan(pi * fraction)
     polynomial = [0.0, 1.0]
     for _ in range(order):
         slope = [power * c for power, c in enumerate(polynomial)][1:]
