@@ -121,11 +121,10 @@ inverse_power: Primitive = auxiliary_row(
     ),
     doc="The real part of iᵗ·(x + iy)⁻ᵏ within rules; by powers of (x + iy)/r, so that nothing overflows in between.",
 )
-_towards_y, _towards_x = inverse_power.variant(power=1, turns=0), inverse_power.variant(power=1, turns=3)
 atan2: Primitive = row(
     "atan2",
     math.atan2,
-    lambda out, y, x: (_towards_y(y, x), _towards_x(y, x)),
+    lambda out, y, x: (inverse_power(y, x), inverse_power.variant(turns=3)(y, x)),
     aliases=("arctan2",),
     policy="0 at the origin",
     doc="The angle in [-π, π] from the x-axis to the point (x, y); the arguments are y, x.",
