@@ -286,9 +286,9 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "dot": lambda *xs: _total(*[_product(x, y) for x, y in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])]),
     "prod": lambda *xs: reduce(_product, xs, Germ(1.0)),
     "pow": lambda x, y: _power(x, y.limit) if y.c == 0.0 else Germ(nan, nan) if x < 0.0 else None,
-    "pow_slope": lambda x, y, x_order, y_order: Germ(nan, nan)
-    if y.c and (x < 0.0 or (x.limit == 0.0 and y.limit in range(x_order)))
-    else None,
+    "pow_slope": lambda x, y, x_order, y_order: (
+        Germ(nan, nan) if y.c and (x < 0.0 or (x.limit == 0.0 and y.limit in range(x_order))) else None
+    ),
     "sqrt": lambda x: _power(x, 0.5),
     "cbrt": lambda x: None if x.limit or not x.c else _term(math.cbrt(x.c), x.p / 3.0),
     "exp": _exp,
