@@ -61,7 +61,7 @@ def largest_factor(name, args, indices):
 
 def rounding_of_subnormal(name, args):
     """The relative rounding error of a double for a result next to 0, with which rules compute."""
-    if name == "inverse_power":  # it computes with the parts of (x + iy)/r
+    if name in ("atan2", "inverse_power"):  # they compute with the parts of (x + iy)/r
         out = min(abs(mpf(x)) for x in args) / oracles.value(oracles.TWINS["norm"], args)
     else:
         out = abs(oracles.value(oracles.TWINS["pow" if name in POWERS else name], args))
