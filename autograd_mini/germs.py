@@ -275,32 +275,32 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "neg": lambda x: -x,
     "add": _sum,
     "sub": lambda x, y: _sum(x, -y),
-    "mul": _product,
-    "scale": _product,
+    **dict.fromkeys(("mul", "scale"), _product),
     "div": _quotient,
     "ratio": lambda x, y: x if x.is_zero else _quotient(x, y),
     "reciprocal": _reciprocal,
     "fma": lambda x, y, z: _sum(_product(x, y), z),
     "square": lambda x: _product(x, x),
-    "sum": _total,
-    "fsum": _total,
+    **dict.fromkeys(("sum", "fsum"), _total),
     "mean": lambda *xs: _quotient(_total(*xs), Germ(float(len(xs)))),
     "dot": lambda *xs: _total(*[_product(x, y) for x, y in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])]),
     "prod": lambda *xs: reduce(_product, xs, Germ(1.0)),
-    "pow": lambda x, y: _power(x, y.limit) if y.c == 0.0 else None,
+    "pow": lambda x, y: _power(x, y.limit) if y.c == 0.0 else Germ(nan, nan) if x < 0.0 else None,
+    "pow_slope": lambda x, y, x_order, y_order: (
+        Germ(nan, nan) if y.c and (x < 0.0 or (x.limit == 0.0 and y.limit in range(x_order))) else None
+    ),
     "sqrt": lambda x: _power(x, 0.5),
     "cbrt": lambda x: None if x.limit or not x.c else _term(math.cbrt(x.c), x.p / 3.0),
     "exp": _exp,
     "log": _log,
-    "log2": partial(_log, base=2.0),
-    "log10": partial(_log, base=10.0),
+    **{f"log{base}": partial(_log, base=float(base)) for base in (2, 10)},
     "log1p": lambda x: _log(_sum(x, Germ(1.0))),
     "asin": partial(_arc, "asin", {1.0: -1.0, -1.0: 1.0}),
     "acos": partial(_arc, "acos", {1.0: 1.0, -1.0: -1.0}),
     "acosh": partial(_arc, "acosh", {1.0: 1.0}),
-    "hypot": _length,
-    "norm": _length,
+    **dict.fromkeys(("hypot", "norm"), _length),
     "dist": TABLE["dist"].formula,
+    "inverse_power": TABLE.auxiliary["inverse_power"].forward,
     "abs": abs,
     "leaky_relu": TABLE["leaky_relu"].forward,
     **JUMPS,
@@ -321,7 +321,7 @@ def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
     if (primitive.selects and not exact) or all(each.c == 0.0 for each in germs):
         is_nothing = exact is _product and any(each.is_zero for each in germs)  # for every ε, whatever the other is
         return Germ(0.0 if is_nothing else primitive.forward(*limits), level=level)
-    found = exact(*germs) if exact else None
+    found = exact(*germs, **primitive.options) if exact else None
     if found is None:
         return _by_rule(primitive, germs, level)
     result = germ(found)

@@ -114,15 +114,19 @@ def limit_of_adjoints(
         found, is_known = _along(order, seeds, tied, chosen.direction)
         if is_known and not any(isnan(found[leaf]) for leaf in leaves):
             return found, chosen.direction
+    doubtful = set(leaves)
     for line in (0, 1) if not tied else (0,):
         for sign in (1.0, -1.0):
             direction = line_of(leaves, sign, line)
             found, is_known = _along(order, seeds, tied, direction)
             if not is_known:
                 return found, None
-            if not any(isnan(found[leaf]) for leaf in leaves):
+            doubtful &= (open_leaves := {leaf for leaf in leaves if isnan(found[leaf])})
+            if not open_leaves:
                 sides.append((found, direction))
     if not sides:
+        if not all(isfinite(convention[leaf]) for leaf in leaves):  # at ties, its finite numbers may be wrong, too
+            convention = convention | dict.fromkeys([x for x in doubtful if tied and isfinite(convention[x])], nan)
         return convention, None
     (first, direction), (last, _) = sides[0], sides[-1]
     if tied:

@@ -423,3 +423,22 @@ def test_what_is_nan_has_no_gradient():
         assert isnan(value)
         assert isnan(slopes[0])
         assert slopes[1] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("f", "limit"),
+    [
+        (lambda s: (s * s) ** s, -inf),
+        (lambda s: am.reciprocal(am.digamma(am.sinh(s))), -1.0),
+        (lambda s: am.sigmoid(am.log(s)), 1.0),
+    ],
+)
+def test_where_no_limit_is_known_beside_a_pole_nothing_finite_is_made_up(f, limit):
+    """The conventions would give (2, 0) times the slope, where both components are the slope itself."""
+    for slope in grad(lambda v: f(am.maximum(v[0], v[1]) + am.minimum(v[0], v[1])))([0.0, 0.0]):
+        assert slope == limit or isnan(slope)
+
+
+def test_powers_of_what_is_negative_are_not_defined_unless_the_exponent_is_constant():
+    bend = hessian(lambda v: am.gelu(am.maximum(v[0], v[1])) ** am.gelu(am.maximum(v[0], v[1])))([0.0, 0.0])[0][0]
+    assert bend == inf or isnan(bend)

@@ -125,7 +125,7 @@ sumprod: Primitive = row(
     "sumprod",
     ieee.exact_dot,
     _swap_halves,
-    doc="Σ x·y over the pairs of two vectors of equal length, rounded once.",
+    doc="Σ x·y over the pairs of two vectors of equal length, rounded once; compiled, it is added as dot is.",
     example="sumprod([1e16, 1.0, -1e16], [1.0, 1.0, 1.0]) == 1.0",
 )
 max_: Primitive = extreme_row(

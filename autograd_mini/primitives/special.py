@@ -62,8 +62,7 @@ def _digamma(x: float) -> float:
     if x == 0.0:
         return -ieee.infinity_like(x)
     if x < 0.0:
-        fraction = x - round(x) if math.isfinite(x) else 0.0
-        return _digamma(1.0 - x) - pi / math.tan(pi * fraction) if fraction else nan
+        return _digamma(1.0 - x) - pi * _cotangent_derivative(x, 0) if math.isfinite(x) and x != math.floor(x) else nan
     if abs(x - ROOT) < 0.25:
         h, result = (x - ROOT) - ROOT_REST, 0.0
         for coefficient in reversed(AT_ROOT):
@@ -110,12 +109,14 @@ def _hurwitz_zeta(s: int, x: float) -> float:
 
 def _cotangent_derivative(x: float, order: int) -> float:
     """The derivative of cot of this order at πx, by its polynomial in cot: cot' = -(1 + cot²)."""
-    cotangent = 1.0 / math.tan(pi * (x - round(x)))
+    fraction = x - round(x)
+    rest = 0.5 - abs(fraction)  # exactly 0 where the cotangent is
+    cotangent = math.copysign(math.tan(pi * rest), fraction) if rest < 0.25 else 1.0 / math.tan(pi * fraction)
     polynomial = [0.0, 1.0]
     for _ in range(order):
         slope = [power * c for power, c in enumerate(polynomial)][1:]
         polynomial = [-(a + b) for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope])]
-    return reduce(lambda result, coefficient: result * cotangent + coefficient, reversed(polynomial), 0.0)
+    return reduce(lambda result, coefficient: result * cotangent + coefficient, reversed(polynomial))
 
 
 def _bell(x: Any) -> Any:

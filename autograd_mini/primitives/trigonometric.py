@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from math import inf, pi
 
 from autograd_mini.primitives import ieee
-from autograd_mini.primitives.arithmetic import ratio, reciprocal, square
+from autograd_mini.primitives.arithmetic import div, ratio, reciprocal, square
 from autograd_mini.primitives.exponential import sqrt
 from autograd_mini.primitives.primitive import Primitive, auxiliary_row, row
 
@@ -97,10 +98,33 @@ atan: Primitive = row(
     doc="The angle in (-π/2, π/2) whose tangent is x.",
     example="atan(1.0) == 0.7853981633974483",
 )
+
+
+def _inverse_power(y: Any, x: Any, power: int = 1, turns: int = 0) -> Any:
+    r = hypot(y, x)
+    if power == 1:  # atan2 has the derivatives 0 at the origin
+        out = ratio(ratio(y if turns % 2 else x, r), r)
+    else:
+        c, s = real, imag = div(x, r), div(y, r)
+        for _ in range(1, power):
+            real, imag = real * c - imag * s, real * s + imag * c
+        out = reduce(div, [r] * power, imag if turns % 2 else real)
+    return -out if turns > 1 else out
+
+
+inverse_power: Primitive = auxiliary_row(
+    "inverse_power",
+    _inverse_power,
+    lambda out, y, x, power=1, turns=0: (
+        -power * inverse_power.variant(power=power + 1, turns=(turns + 1) % 4)(y, x),
+        -power * inverse_power.variant(power=power + 1, turns=turns)(y, x),
+    ),
+    doc="The real part of iᵗ·(x + iy)⁻ᵏ within rules; by powers of (x + iy)/r, so that nothing overflows in between.",
+)
 atan2: Primitive = row(
     "atan2",
     math.atan2,
-    lambda out, y, x: (ratio(ratio(x, hypot(y, x)), hypot(y, x)), -ratio(ratio(y, hypot(y, x)), hypot(y, x))),
+    lambda out, y, x: (inverse_power(y, x), inverse_power.variant(turns=3)(y, x)),
     aliases=("arctan2",),
     policy="0 at the origin",
     doc="The angle in [-π, π] from the x-axis to the point (x, y); the arguments are y, x.",

@@ -161,6 +161,7 @@ TWINS: dict[str, Callable[..., Any]] = {name: getattr(mpmath, name) for name in 
     "scale": lambda x, y: x * y,
     "ratio": lambda x, y: x / y,
     "one_minus_square": lambda x: 1 - x * x,
+    "inverse_power": lambda y, x: x / (x * x + y * y),
     "pow_slope": _pow_slope,
     "sigmoid_slope": lambda x: mpmath.sech(x / 2) ** 2 / 4,
     "softmax_rest": _softmax_rest,

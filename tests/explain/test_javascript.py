@@ -22,7 +22,7 @@ from tests.primitives.test_modes import VARIANTS
 ELEMENTARY = set(
     "exp exp2 expm1 log log2 log10 log1p cbrt pow sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh "
     "hypot norm dist sigmoid softplus log_sigmoid elu silu gelu logsumexp softmax log_softmax softmax_rest sech "
-    "sigmoid_slope pow_slope erf erfc gamma lgamma digamma polygamma".split()
+    "sigmoid_slope pow_slope inverse_power erf erfc gamma lgamma digamma polygamma".split()
 )
 # Units in the last place: of the value and of the derivatives.
 LAST_PLACES = (4, 8)
@@ -83,6 +83,8 @@ def largest_term(primitive, args, want):
             return 1.0, 0.0
         case "silu" | "gelu":
             return 0.0, abs(want[0] / x) if x else 0.5
+        case "inverse_power":  # of the real and the imaginary part, one may cancel
+            return 0.0, max(map(abs, want[1:]))
         case "pow_slope":  # powers of y and of log x, of either sign
             y, order = args[1], sum(primitive.options.values())
             growth = min((1.0 + abs(y)) / min(abs(x), 1.0) * (1.0 + abs(math.log(abs(x)))), 1e75) if x else 1e75

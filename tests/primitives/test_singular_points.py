@@ -165,6 +165,7 @@ FIRST_ORDER = [
     ("digamma", (0.0,), -inf, (inf,)),
     ("digamma", (-0.0,), inf, (inf,)),
     ("digamma", (-2.0,), nan, (inf,)),
+    ("digamma", (-5e-324,), inf, (inf,)),
     ("digamma", (inf,), inf, (0.0,)),
     # many numbers
     ("sum", (inf, -inf), nan, (1.0, 1.0)),
@@ -241,6 +242,10 @@ SECOND_ORDER = [
     ("leaky_relu", (-2.0, 0.25), [(0.0, 1.0), (1.0, 0.0)]),
     ("hypot", (3.0, 4.0), [(16 / 125, -12 / 125), (-12 / 125, 9 / 125)]),
     ("atan2", (1.0, 1.0), [(-0.5, 0.0), (0.0, 0.5)]),
+    ("atan2", (1e-300, 1e-300), [(-inf, 0.0), (0.0, inf)]),
+    ("atan2", (3e-300, -1e-300), [(inf, inf), (inf, -inf)]),
+    ("atan2", (1e-308, 1e-160), [(-2e172, -inf), (-inf, 2e172)]),
+    ("digamma", (-180.5,), [(-3.0523865849979468e-05,)]),  # where the reflected cotangent is 0
     ("gelu", (1e200,), [(0.0,)]),
     ("erf", (1e200,), [(0.0,)]),
 ]

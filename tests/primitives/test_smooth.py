@@ -18,7 +18,7 @@ SMOOTH_BUT_AT_ORIGIN = {"hypot", "norm", "dist", "atan2"}
 SMOOTH = [name for name, row in ROWS.items() if not row.policy or name in SMOOTH_BUT_AT_ORIGIN]
 
 # Their derivative has a root within the domain, at which the rule adds up terms that cancel.
-ROOT_OF_DERIVATIVE = {"silu", "gelu"}
+ROOT_OF_DERIVATIVE = {"silu", "gelu", "inverse_power"}
 
 POWERS = {"pow", "pow_slope"}
 
@@ -45,8 +45,10 @@ def size_of_terms(name, args, indices):
 def largest_factor(name, args, indices):
     """The largest intermediate number of a rule; if it overflows, so may a derivative that a double could hold."""
     order = len(indices)
+    if name in ("atan2", "inverse_power"):
+        return oracles.value(oracles.TWINS["norm"], args)
     if name in SMOOTH_BUT_AT_ORIGIN:
-        distance = oracles.value(oracles.TWINS["norm" if name == "atan2" else name], args)
+        distance = oracles.value(oracles.TWINS[name], args)
         return max(distance, 1 / distance**order if order > 1 else 0)
     if name in ("div", "ratio") and order > 1:
         return 1 / abs(mpf(args[1])) ** order
@@ -59,7 +61,10 @@ def largest_factor(name, args, indices):
 
 def rounding_of_subnormal(name, args):
     """The relative rounding error of a double for a result next to 0, with which rules compute."""
-    out = abs(oracles.value(oracles.TWINS["pow" if name in POWERS else name], args))
+    if name in ("atan2", "inverse_power"):  # they compute with the parts of (x + iy)/r
+        out = min(abs(mpf(x)) for x in args) / oracles.value(oracles.TWINS["norm"], args)
+    else:
+        out = abs(oracles.value(oracles.TWINS["pow" if name in POWERS else name], args))
     return 5e-324 / out if 0 < out < float_info.min else 0
 
 
@@ -95,6 +100,8 @@ def smooth_points(name):
     found = points(ROWS[name])
     if name == "atan2":  # nor on its cut, which differences would cross
         return found.filter(lambda yx: yx[0] != 0.0 or yx[1] > 0.0)
+    if name == "inverse_power":  # differences do not see that a part vanishes for y = 0 or y = x
+        return found.filter(lambda yx: abs(yx[0]) not in (0.0, abs(yx[1])) and yx[1])
     if name in SMOOTH_BUT_AT_ORIGIN:
         return found.filter(lambda args: 0.0 < ROWS[name].forward(*args) < inf)
     return found

@@ -156,7 +156,7 @@ def _bent(below: Callable[..., Any]) -> Callable[..., Any]:
 
 def _abs(line: _Direction, x: Any) -> Any:
     side = line.side(x)
-    return where(_greater(side, 0.0), x, where(_less(side, 0.0), -x, 0.0))
+    return where(_greater(side, 0.0), 0.0 + x, where(_less(side, 0.0), 0.0 - x, 0.0))  # never -0.0
 
 
 def _copysign(line: _Direction, x: Any, y: Any) -> Any:
@@ -204,7 +204,7 @@ def _norm(line: _Direction, *xs: Any) -> Any:
     is_origin = _equal(out, 0.0)
     line.differing.append(is_origin * _not_equal(length, 0.0))
     units = [_stopped(_ratio(t, length)) for t in tangents]
-    return where(is_origin, TABLE["sum"](*[unit * x for unit, x in zip(units, xs)]), out)
+    return where(is_origin, 0.0 + TABLE["sum"](*[unit * x for unit, x in zip(units, xs)]), out)
 
 
 def _dist(line: _Direction, *pq: Any) -> Any:

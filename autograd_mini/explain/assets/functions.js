@@ -272,8 +272,8 @@ function lgamma(x) {
 function digamma(x) {
   if (x === 0) return -1 / x;
   if (x < 0) {
-    const fraction = x - rint(x);
-    return fraction ? digamma(1 - x) - Math.PI / Math.tan(Math.PI * fraction) : NaN;
+    const isPole = Number.isInteger(x) || x === -Infinity;
+    return isPole ? NaN : digamma(1 - x) - Math.PI * cotangentDerivative(x, 0);
   }
   if (Math.abs(x - ROOT) < 0.25) {
     const h = x - ROOT - ROOT_REST;
@@ -315,11 +315,13 @@ function hurwitzZeta(s, x) {
 
 // The derivative of that order of cot, at πx, by its polynomial in cot: cot' = -(1 + cot²).
 function cotangentDerivative(x, order) {
-  const cotangent = 1 / Math.tan(Math.PI * (x - rint(x)));
+  const fraction = x - rint(x);
+  const rest = 0.5 - Math.abs(fraction); // exactly 0 where the cotangent is
+  const cotangent = rest < 0.25 ? Math.sign(fraction) * Math.tan(Math.PI * rest) : 1 / Math.tan(Math.PI * fraction);
   let polynomial = [0, 1];
   for (let n = 0; n < order; n++) {
     const slope = polynomial.map((c, power) => power * c).slice(1);
     polynomial = [0, 0, ...slope].map((c, i) => -((slope[i] || 0) + c));
   }
-  return polynomial.reduceRight((total, c) => total * cotangent + c, 0);
+  return polynomial.reduceRight((total, c) => total * cotangent + c);
 }

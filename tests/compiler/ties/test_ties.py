@@ -245,6 +245,16 @@ def test_loops_where_inf_meets_minus_inf(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "length", [am.abs, lambda x: am.norm([x]), lambda x: am.hypot(x, x), lambda x: am.dist([x], [0])]
+)
+def test_lengths_are_never_minus_zero_off_a_tie(length, backend):
+    """atan2 jumps by 2π between 0.0 and -0.0."""
+    compiled = compile(lambda x: am.square(am.atan2(length(x), -0.5)), backend=backend)
+    assert compiled.grad(0.0) == compiled.grad(-0.0) == 0.0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("batch", [False, True])
 def test_tangents_of_what_is_tied(batch, backend):
     """Along directions of any length, towards several results."""
