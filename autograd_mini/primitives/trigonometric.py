@@ -121,10 +121,11 @@ inverse_power: Primitive = auxiliary_row(
     ),
     doc="The real part of iᵗ·(x + iy)⁻ᵏ within rules; by powers of (x + iy)/r, so that nothing overflows in between.",
 )
+_turned_thrice = inverse_power.variant(turns=3)  # made once, since atan2 asks for it at each node
 atan2: Primitive = row(
     "atan2",
     math.atan2,
-    lambda out, y, x: (inverse_power(y, x), inverse_power.variant(turns=3)(y, x)),
+    lambda out, y, x: (inverse_power(y, x), _turned_thrice(y, x)),
     aliases=("arctan2",),
     policy="0 at the origin",
     doc="The angle in [-π, π] from the x-axis to the point (x, y); the arguments are y, x.",
