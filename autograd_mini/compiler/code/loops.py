@@ -82,20 +82,30 @@ class Function:
         body: Callable[..., Sequence[str]],
         carried: Carried = (),
         step: str | int = 1,
+        *,
+        some: bool = False,
     ) -> list[str]:
-        """A loop over the numbers from `start` up to `stop`, maybe none.
+        """A loop over the numbers from `start` up to `stop`; written out if these are known to be fewer than two.
 
         Args:
             body: writes one turn, given the number and what is carried; returns what the next turn is handed.
+            some: whether there is at least one turn.
 
         Returns:
             What is carried, after the last turn.
         """
+        if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int):
+            some = start < stop
+            if stop <= start + step:
+                firsts = [first for _, first in carried]
+                return [*body(str(start), *firsts)] if some else firsts
         self._count += 1
         number = self._count
         before, turn, after, index = self.block, f"turn{number}", f"after{number}", f"%i{number}"
-        self.line(f"%any{number} = icmp slt i64 {start}, {stop}")
-        self.line(f"br i1 %any{number}, label %{turn}, label %{after}")
+        first_turn = f"label %{turn}"
+        if not some:
+            first_turn = f"i1 {self.let(f'icmp slt i64 {start}, {stop}')}, label %{turn}, label %{after}"
+        self.line(f"br {first_turn}")
         self.begin(turn)
         place, names = len(self.lines), [self.name() for _ in carried]
         later = body(index, *names)
@@ -108,6 +118,8 @@ class Function:
             phis.append(f"  {name} = phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
         self.lines[place:place] = phis
         self.begin(after)
+        if some:
+            return [*later]
         return [
             self.let(f"phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
             for (kind, first), next_one in zip(carried, later)
