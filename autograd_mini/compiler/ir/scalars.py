@@ -152,15 +152,15 @@ def of_kind(scalars: Iterable[Scalar], kind: type[Scalar]) -> list[int]:
 
 def operands(scalar: Scalar) -> Iterable[int]:
     """The scalars that a scalar reads."""
-    if isinstance(scalar, Input):
-        return ()
     if isinstance(scalar, Terms):
         return chain(scalar.xs, scalar.ys)
-    if isinstance(scalar, Application | Looped):
+    if isinstance(scalar, Application):
         return scalar.args
+    if isinstance(scalar, Component):
+        return scalar.vector.args
     if isinstance(scalar, Picked):
         return (scalar.loop,)
-    return scalar.vector.args if isinstance(scalar, Component) else ()
+    return scalar.args if isinstance(scalar, Looped) else ()
 
 
 def leading(scalars: Sequence[Scalar]) -> Iterator[tuple[int, range]]:
