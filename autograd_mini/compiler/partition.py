@@ -39,6 +39,7 @@ MOST_TURNS = 8  # where NumPy would add to a lane more often, its rows are sorte
 SMALLEST_MATRIX = 16  # sums that share their factors are computed together if they have at least so many terms
 SMALLEST_OUTER = 8  # the same for sums over the batch; 4 to 64 and 2 to 32 are flat, without, digits takes 1.5 and 2.9
 LITTLE_CODE = 100  # code for so many sums over the batch, a few milliseconds to compile, is worth reading twice as much
+# (30 to 1,000: flat; with 10,000 and more, digits has 1.4 times as much code for products and takes as long)
 MOST_SEGMENTS = 32  # a sum of more segments is computed in several steps, each of which fits a kernel; 8 to 128: flat
 
 MOST_ELIMINATED = 2**16  # if sums have more terms, local derivatives are left to sweeps, which keep products whole

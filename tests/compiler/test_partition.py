@@ -78,6 +78,12 @@ def test_what_is_computed_together_fits_the_registers(n_rows, n_columns, registe
     assert 4 <= partition.rows_of_a_matrix(registers) <= registers - 2
 
 
+@given(st.sampled_from([(64, 32), (32, 10), (32, 9), (24, 4)]))
+def test_parts_are_alike_where_that_costs_little(shape):
+    parts = partition.parts_of_an_outer(*shape, 32)
+    assert [n % k for n, k in zip(shape, parts)] == [0, 0]
+
+
 @given(counts, widths.map(lambda width: 16 * width))
 def test_groups_are_whole_blocks_and_no_smaller_than_their_sums(n_sums, columns):
     group = partition.columns_of_a_group(n_sums, columns)
