@@ -164,15 +164,15 @@ def rows_of_a_matrix(registers: int) -> int:
 
 def parts_of_an_outer(n_rows: int, n_columns: int, registers: int) -> tuple[int, int]:
     """Into how many parts to divide the rows of an outer product, and its columns, so that the sums of a part fit
-    registers, with a column of factors and a row of them."""
-    most = 3 * registers // 4
+    registers, with a factor of each column, one of a row, and a product."""
 
     def cost(parts: tuple[int, int]) -> int:
         """How many factors are read, and more for code: parts that are not alike have their own."""
         sizes = ({n // k, -(-n // k)} for n, k in zip((n_rows, n_columns), parts))
         return (n_rows * parts[1] + n_columns * parts[0]) * (LITTLE_CODE + math.prod(map(sum, sizes)))
 
-    shapes = [(rows, columns) for rows in range(1, most + 1) for columns in range(1, most // rows + 1)]
+    room = registers - 2
+    shapes = [(rows, columns) for rows in range(1, room) for columns in range(1, room // (rows + 1) + 1)]
     return min([(-(-n_rows // rows), -(-n_columns // columns)) for rows, columns in shapes], key=cost)
 
 

@@ -74,7 +74,7 @@ def test_what_is_computed_together_fits_the_registers(n_rows, n_columns, registe
     rows, columns = (-(-n // k) for n, k in zip((n_rows, n_columns), parts))
     assert 1 <= parts[0] <= n_rows
     assert 1 <= parts[1] <= n_columns
-    assert rows * columns + min(rows, columns) + 1 <= registers
+    assert rows * columns + columns + 2 <= registers
     assert 4 <= partition.rows_of_a_matrix(registers) <= registers - 2
 
 
