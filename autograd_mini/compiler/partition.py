@@ -8,6 +8,8 @@ what is kept.
 
 from __future__ import annotations
 
+import math
+
 # Scalars or packs; some of them with a batch (True) and without.
 MANY_FORMS, FEW_LANES = 512, 16  # from so many forms on, packs with fewer lanes on average cost more than they save
 # (as packs, Heston's steps took 59 times as long, an LSTM's 1.9; 64 to 4,096 forms and 4 to 64 lanes are flat)
@@ -36,6 +38,8 @@ FEWEST_PLACED = 4096  # sums of at least so many lanes that only move numbers to
 MOST_TURNS = 8  # where NumPy would add to a lane more often, its rows are sorted and summed at once; not tuned
 SMALLEST_MATRIX = 16  # sums that share their factors are computed together if they have at least so many terms
 SMALLEST_OUTER = 8  # the same for sums over the batch; 4 to 64 and 2 to 32 are flat, without, digits takes 1.5 and 2.9
+LITTLE_CODE = 100  # code for so many sums over the batch, a few milliseconds to compile, is worth reading twice as much
+# (30 to 1,000: flat; with 10,000 and more, digits has 1.4 times as much code for products and takes as long)
 MOST_SEGMENTS = 32  # a sum of more segments is computed in several steps, each of which fits a kernel; 8 to 128: flat
 
 MOST_ELIMINATED = 2**16  # if sums have more terms, local derivatives are left to sweeps, which keep products whole
@@ -158,11 +162,18 @@ def rows_of_a_matrix(registers: int) -> int:
     return min(16, registers - 4)
 
 
-def shape_of_an_outer(n_columns: int, registers: int) -> tuple[int, int]:
-    """How many rows and columns of an outer product fit registers, with a column of factors and a row of them, given
-    how many columns it has, which must not be more than rows."""
-    columns = min(n_columns, 4 if registers > 16 else 2)
-    return (3 * registers // 4) // columns, columns
+def parts_of_an_outer(n_rows: int, n_columns: int, registers: int) -> tuple[int, int]:
+    """Into how many parts to divide the rows of an outer product, and its columns, so that the sums of a part fit
+    registers, with a factor of each column, one of a row, and a product."""
+
+    def cost(parts: tuple[int, int]) -> int:
+        """How many factors are read, and more for code: parts that are not alike have their own."""
+        sizes = ({n // k, -(-n // k)} for n, k in zip((n_rows, n_columns), parts))
+        return (n_rows * parts[1] + n_columns * parts[0]) * (LITTLE_CODE + math.prod(map(sum, sizes)))
+
+    room = registers - 2
+    shapes = [(rows, columns) for rows in range(1, room) for columns in range(1, room // (rows + 1) + 1)]
+    return min([(-(-n_rows // rows), -(-n_columns // columns)) for rows, columns in shapes], key=cost)
 
 
 def columns_of_a_tile(n_lanes: int) -> int:

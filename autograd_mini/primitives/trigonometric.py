@@ -116,8 +116,8 @@ inverse_power: Primitive = auxiliary_row(
     "inverse_power",
     _inverse_power,
     lambda out, y, x, power=1, turns=0: (
-        -power * inverse_power.variant(power=power + 1, turns=(turns + 1) % 4)(y, x),
-        -power * inverse_power.variant(power=power + 1, turns=turns)(y, x),
+        float(-power) * inverse_power.variant(power=power + 1, turns=(turns + 1) % 4)(y, x),
+        float(-power) * inverse_power.variant(power=power + 1, turns=turns)(y, x),
     ),
     doc="The real part of iᵗ·(x + iy)⁻ᵏ within rules; by powers of (x + iy)/r, so that nothing overflows in between.",
 )

@@ -68,12 +68,20 @@ def test_matrices_of_a_batch_stay_in_registers(n, largest_sum):
     assert partition.suits_scalars(n, n, largest_sum, False) is (largest_sum < partition.LARGE_SUM[False])
 
 
-@given(st.integers(1, 500), st.sampled_from([16, 32]))
-def test_what_is_computed_together_fits_the_registers(n_columns, registers):
-    rows, columns = partition.shape_of_an_outer(n_columns, registers)
-    assert 1 <= columns <= min(n_columns, rows)
-    assert rows * columns + columns + 1 <= registers
+@given(st.integers(1, 500), st.integers(1, 500), st.sampled_from([16, 32]))
+def test_what_is_computed_together_fits_the_registers(n_rows, n_columns, registers):
+    parts = partition.parts_of_an_outer(n_rows, n_columns, registers)
+    rows, columns = (-(-n // k) for n, k in zip((n_rows, n_columns), parts))
+    assert 1 <= parts[0] <= n_rows
+    assert 1 <= parts[1] <= n_columns
+    assert rows * columns + columns + 2 <= registers
     assert 4 <= partition.rows_of_a_matrix(registers) <= registers - 2
+
+
+@given(st.sampled_from([(64, 32), (32, 10), (32, 9), (24, 4)]))
+def test_parts_are_alike_where_that_costs_little(shape):
+    parts = partition.parts_of_an_outer(*shape, 32)
+    assert [n % k for n, k in zip(shape, parts)] == [0, 0]
 
 
 @given(counts, widths.map(lambda width: 16 * width))

@@ -22,6 +22,9 @@ EMISSIONS: dict[Primitive, Callable[..., Any]] = {}
 """For each primitive that is not defined by others, the function that writes its code on cells; `machine_rows` fills
 it. Keys are primitives, not names: a user's own of the same name is another."""
 
+SHORT = 8
+"""The most characters of a constant that is written as a decimal: short texts are parsed faster."""
+
 PURE = " nounwind willreturn memory(none)"
 """Attributes of functions that let LLVM call one only once for the same numbers."""
 
@@ -53,8 +56,10 @@ class Assembly(Function):
 
     def number(self, number: float) -> Cell:
         """A constant."""
-        bits = f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
-        return Cell(self, bits if self.width == 1 else f"<{', '.join([f'double {bits}'] * self.width)}>", number)
+        text = repr(number)
+        if "." not in text or len(text) > SHORT:  # LLVM reads a decimal as Python does, if it has a point
+            text = f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
+        return Cell(self, text if self.width == 1 else f"<{', '.join([f'double {text}'] * self.width)}>", number)
 
     def spread(self, number: str) -> Cell:
         """A register full of one double."""

@@ -6,9 +6,9 @@ number of threads; whoever reads them adds them up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
+from itertools import groupby, product
 from typing import NamedTuple
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
@@ -124,94 +124,97 @@ def _runs(form: Form, head: Matrix) -> Iterator[_Run]:
         number += len(members)
 
 
-class _Columns:
-    """The columns of a block that are summed. Where the last columns are computed with as many before them as fill a
-    register, only those count that do not fill one by themselves; columns beyond the last one never count.
-
-    The first pointer is to four sizes: the columns that fill registers, all columns, the columns of a group, and the
-    numbers of all its sums.
-    """
-
-    def __init__(self, asm: Assembly) -> None:
-        self.asm = asm
-        sizes = asm.load("ptr", "%p")
-        full, n, group, self._size = (asm.load("i64", sizes, place) for place in range(4))
-        is_first = asm.let(f"icmp eq i64 {asm.let(f'urem i64 %b, {asm.width}')}, 0")
-        self._start = asm.let(f"select i1 {is_first}, i64 %b, i64 {full}")
-        self._stop = asm.call("i64", "llvm.smin.i64", f"i64 {n}", "i64 %e")
-        are_all = asm.let(f"and i1 {is_first}, {asm.let(f'icmp sle i64 %e, {n}')}")
-        self._whole = asm.let(f"select i1 {are_all}, i64 %e, i64 %b")
-        self._offset = asm.let(f"mul i64 {asm.let(f'udiv i64 %b, {group}')}, {self._size}")
-
-    def place(self, row: str | int) -> str:
-        """The address of a sum, which has a number for each place in a register."""
-        return self.asm.at("double", self.asm.load("ptr", "%p", row), self._offset)
-
-    def each(self, totals: Sequence[str], add: Callable[..., Sequence[str]]) -> Sequence[str]:
-        """Loop over the columns, and return the totals after it: `add` is given the first column of a register, which
-        of its columns count, or None for all, and the totals so far."""
-        asm = self.asm
-
-        def turn(counts: bool) -> Callable[..., Sequence[str]]:
-            return lambda i, *names: add(i, self._counting(i) if counts else None, *names)
-
-        types = [asm.type] * len(totals)
-        totals = asm.loop("%b", self._whole, turn(False), [*zip(types, totals)], asm.width)
-        return asm.loop(self._whole, "%e", turn(True), [*zip(types, totals)], asm.width)
-
-    def _counting(self, i: str) -> str:
-        """Which of the columns from `i` on count."""
-        asm = self.asm
-        kind = "i64" if asm.width == 1 else f"<{asm.width} x i64>"
-        lanes = "0" if asm.width == 1 else f"<{', '.join(f'i64 {lane}' for lane in range(asm.width))}>"
-        column = asm.let(f"add {kind} {asm.filled('i64', i, asm.width)}, {lanes}")
-        after, before = (
-            asm.let(f"icmp {how} {kind} {column}, {asm.filled('i64', bound, asm.width)}")
-            for how, bound in (("sge", self._start), ("slt", self._stop))
-        )
-        return asm.let(f"and {asm.truth} {after}, {before}")
-
-
 def write_outer(form: Form, head: Outer, width: int) -> str:
-    """The function of an outer product. Its pointers are to the sizes that its sums need to know, to the sums, and for
-    each term to the vectors x and y."""
+    """The function of an outer product. Its pointers are to the sizes that its sums need to know, to the first of its
+    sums, which lie side by side, and for each term to the vectors x and y.
+
+    The sizes are the columns that fill registers, all columns, the columns of a group, and the numbers of all its sums.
+    Where the last columns, as many as fill a register, do not all count, each sum is loaded and stored by itself, in
+    code that is short.
+    """
     asm = Assembly(width)
-    columns = _Columns(asm)
-    rows, n_sums, size = Rows(asm, form.kinds), head.n_rows * head.n_columns, head.n_rows + head.n_columns
-    places = [columns.place(1 + number) for number in range(n_sums)]
-    totals: Sequence[str] = [asm.load(asm.type, place) for place in places]
+    rows, size = Rows(asm, form.kinds), head.n_rows + head.n_columns
+    sizes = asm.load("ptr", "%p")
+    full, n, group, numbers = (asm.load("i64", sizes, place) for place in range(4))
+    offset = asm.let(f"mul i64 {asm.let(f'udiv i64 %b, {group}')}, {numbers}")
+    sums = asm.at("double", asm.load("ptr", "%p", 1), offset)
+    is_first = asm.let(f"icmp eq i64 {asm.let(f'urem i64 %b, {width}')}, 0")
+    asm.unless(asm.let(f"and i1 {is_first}, {asm.let(f'icmp sle i64 %e, {n}')}"), "few")
+    totals: Sequence[str] = [asm.load(asm.type, sums, number) for number in range(head.n_rows * head.n_columns)]
 
-    def terms(first: int) -> Callable[..., Sequence[str]]:
-        """The turn of a loop over terms whose factors are in rows of the same kinds, beginning with the row `first`."""
+    def whole(first: int, k: str, *totals: str) -> Sequence[str]:
+        """The totals with one more term, whose factors are k terms after those in the row `first` and after it."""
+        further = asm.let(f"mul i64 {k}, {size}")
 
-        def one(k: str, *totals: str) -> Sequence[str]:
-            further = asm.let(f"mul i64 {k}, {size}")
+        def products(i: str, *totals: str) -> Sequence[str]:
+            rows.turn(i)
+            factors = [rows.read_further(row, further) for row in range(first, first + size)]
+            pairs = [(x, y) for x in factors[: head.n_rows] for y in factors[head.n_rows :]]
+            return [asm.intrinsic("fmuladd", *pair, Cell(asm, total)).name for pair, total in zip(pairs, totals)]
 
-            def products(i: str, counting: str | None, *totals: str) -> Sequence[str]:
-                rows.turn(i)
-                factors = [rows.read_further(row, further) for row in range(first, first + size)]
-                if counting is not None:
-                    factors = [asm.select(counting, factor, 0.0) for factor in factors]
-                pairs = [(x, y) for x in factors[: head.n_rows] for y in factors[head.n_rows :]]
-                return [asm.intrinsic("fmuladd", *pair, Cell(asm, total)).name for pair, total in zip(pairs, totals)]
+        return asm.loop("%b", "%e", products, [(asm.type, total) for total in totals], width, some=True)
 
-            return columns.each(totals, products)
-
-        return one
-
-    first = 1 + n_sums
-    vectors = [form.kinds[start : start + size] for start in range(first, len(form.kinds), size)]
-    for _, run in groupby(vectors):
-        length = len(list(run))
-        totals = asm.loop(0, length, terms(first), [(asm.type, total) for total in totals])
-        first += length * size
-    for place, total in zip(places, totals):
-        asm.store(asm.type, total, place)
+    for first, length in _terms(form, size):
+        totals = asm.loop(0, length, partial(whole, first), [(asm.type, total) for total in totals])
+    for number, total in enumerate(totals):
+        asm.store(asm.type, total, sums, number)
+    asm.line("br label %done")
+    asm.begin("few")
+    rows.turn("%b")
+    counting = _counting(asm, asm.let(f"select i1 {is_first}, i64 %b, i64 {full}"), n)
+    for first, length in _terms(form, size):
+        asm.each(length, partial(_few, asm, rows, form, head, first, sums, counting))
+    asm.line("br label %done")
+    asm.begin("done")
     return asm.text(HEAD, "ret void")
 
 
+def _terms(form: Form, size: int) -> Iterator[tuple[int, int]]:
+    """Consecutive terms whose factors, `size` of them, are in rows of the same kinds: the first row, and how many terms
+    there are."""
+    first = 2
+    for _, run in groupby(form.kinds[start : start + size] for start in range(first, len(form.kinds), size)):
+        length = len(list(run))
+        yield first, length
+        first += length * size
+
+
+def _counting(asm: Assembly, start: str, stop: str) -> str:
+    """Which of a register of columns, of which the first one is `b`, are at least `start` and less than `stop`."""
+    kind = asm.type.replace("double", "i64")
+    lanes = "0" if asm.width == 1 else f"<{', '.join(f'i64 {lane}' for lane in range(asm.width))}>"
+    column = asm.let(f"add {kind} {asm.filled('i64', '%b', asm.width)}, {lanes}")
+    after, before = (
+        asm.let(f"icmp {how} {kind} {column}, {asm.filled('i64', bound, asm.width)}")
+        for how, bound in (("sge", start), ("slt", stop))
+    )
+    return asm.let(f"and {asm.truth} {after}, {before}")
+
+
+def _few(asm: Assembly, rows: Rows, form: Form, head: Outer, first: int, sums: str, counting: str, k: str) -> None:
+    """Add one register of columns, of which only some count, to all sums: one term, as in `write_outer`."""
+    further = asm.let(f"mul i64 {k}, {head.n_rows + head.n_columns}")
+    vectors = range(head.n_rows), range(head.n_rows, head.n_rows + head.n_columns)
+    of_x, of_y = ([[*run] for _, run in groupby(each, lambda row: form.kinds[first + row])] for each in vectors)
+
+    def one(xs: list[int], ys: list[int], number: str) -> None:
+        row, column = (asm.let(f"{how} i64 {number}, {len(ys)}") for how in ("udiv", "urem"))
+        x, y = (
+            asm.select(counting, rows.read_further(first + run[0], asm.let(f"add i64 {further}, {place}")), 0.0)
+            for run, place in ((xs, row), (ys, column))
+        )
+        place = asm.let(f"mul i64 {asm.let(f'add i64 {row}, {xs[0]}')}, {head.n_columns}")
+        place = asm.let(f"add i64 {asm.let(f'add i64 {column}, {ys[0] - head.n_rows}')}, {place}")
+        total = Cell(asm, asm.load(asm.type, sums, place))
+        asm.store(asm.type, asm.intrinsic("fmuladd", x, y, total).name, sums, place)
+
+    for xs, ys in product(of_x, of_y):
+        asm.each(len(xs) * len(ys), partial(one, xs, ys))
+
+
 def add_up(width: int) -> str:
-    """The text of a function that adds up each sum over all groups of columns and all places in a register."""
+    """The text of a function that adds up each sum over all groups of columns and all places in a register; `order`
+    says where each goes."""
     asm = Assembly(width)
 
     def one(number: str) -> None:
@@ -221,7 +224,7 @@ def add_up(width: int) -> str:
             return [(Cell(asm, total) + Cell(asm, each)).name]
 
         (total,) = asm.loop(0, "%groups", group, [(asm.type, asm.number(0.0).name)])
-        asm.store("double", asm.across(total), "%totals", number)
+        asm.store("double", asm.across(total), "%totals", asm.load("i64", "%order", number))
 
     asm.each("%count", one)
-    return asm.text("void @BODY(ptr %sums, i64 %groups, i64 %count, ptr %totals)", "ret void")
+    return asm.text("void @BODY(ptr %sums, i64 %groups, i64 %count, ptr %totals, ptr %order)", "ret void")

@@ -40,7 +40,7 @@ class Code(tuple[int, ...]):
 
 
 _known: WeakValueDictionary[str, _Function] = WeakValueDictionary()
-_kept: dict[str, _Function] = {}
+_kept: set[_Function] = set()
 _recent: deque[list[_Function]] = deque(maxlen=RECENT)
 _lock = threading.Lock()
 
@@ -99,7 +99,7 @@ DRIVE, POINT = _drive(), _point()
 
 Drive: Any = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 5)
 Point: Any = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p)
-AddUp: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, ctypes.c_void_p)
+AddUp: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 2)
 
 
 def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cache: CodeCache | None = None) -> Code:
@@ -120,7 +120,7 @@ def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cach
             _recent.append([*made.values()])
             found |= made
         if keep:
-            _kept.update(found)
+            _kept.update(found.values())
         code = Code(found[text].address for text in texts)
         code.functions = [*found.values()]
         return code
@@ -151,7 +151,6 @@ def _joined(texts: list[str], names: list[str]) -> str:
     """Join functions into one text, under these names."""
     lines: dict[str, None] = {}  # functions may declare the same ones
     for name, text in zip(names, texts):
-        declarations = [line for line in text.splitlines() if line.startswith("declare")]
-        rest = "\n".join(line for line in text.splitlines() if not line.startswith("declare"))
-        lines |= dict.fromkeys([*declarations, rest.replace("@BODY", f"@{name}")])
+        function, end, declarations = text.partition("\n}")
+        lines |= dict.fromkeys([*declarations.splitlines(), function.replace("@BODY", f"@{name}") + end])
     return "\n".join(lines)

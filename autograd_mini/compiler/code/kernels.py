@@ -29,7 +29,7 @@ class Kernel:
         constants: the first of the numbers that are the same for all columns.
         uniform: the places of the others of these.
         arrays: the places of the rows of arrays.
-        n_sums: how many sums there are.
+        sums: which of the sums that were asked for lies at each place.
         kept: rows of a block that still hold their scalars at its end.
     """
 
@@ -40,7 +40,7 @@ class Kernel:
     uniform: list[Place]
     arrays: list[Place]
     n_rows: int
-    n_sums: int
+    sums: list[int]
     kept: list[int]
 
     @property
@@ -60,7 +60,7 @@ class Kernel:
     def places(self) -> list[Place]:
         """The place of each row, in the order of rows."""
         uniform = [(UNIFORM, row) for row in range(self.n_uniform)]
-        sums = [(SUMS, number) for number in reversed(range(self.n_sums))]
+        sums = [(SUMS, number) for number in reversed(range(len(self.sums)))]
         return [*uniform, *self.arrays, *((SCRATCH, row) for row in range(self.n_scratch)), *sums, (SIZES, 0)]
 
 
@@ -117,7 +117,7 @@ def kernel_of(
         [uniform[number] for number in (*alone, *operations.weights.values())],
         [*arrays.values(), *results.values()],
         chunks.n_rows,
-        len(sums),
+        [number for each in outers for number in each.sums],
         [int(chunks.row_of[number]) for number in kept or ()],
     )
 

@@ -83,23 +83,26 @@ class Function:
         body: Callable[..., Sequence[str]],
         carried: Carried = (),
         step: str | int = 1,
+        *,
+        some: bool = False,
     ) -> list[str]:
-        """A loop over the numbers from `start` up to `stop`, maybe none.
+        """A loop over the numbers from `start` up to `stop`; written out if these are known to be fewer than two.
 
         Args:
             body: writes one turn, given the number and what is carried; returns what the next turn is handed.
+            some: whether there is at least one turn.
 
         Returns:
             What is carried, after the last turn.
         """
-        with self._turn(start, stop, step, carried) as (number, names, later):
+        with self._turn(start, stop, step, carried, some) as (number, names, later):
             later += body(number, *names)
         return names
 
     @contextmanager
     def over(self, stop: str | int, start: str | int = 0, step: str | int = 1) -> Iterator[str]:
         """A loop that carries nothing: what is written within the context is one turn, given its number."""
-        with self._turn(start, stop, step, ()) as (number, _, _):
+        with self._turn(start, stop, step) as (number, _, _):
             yield number
 
     def each(self, stop: str | int, do: Callable[[str], object], start: str | int = 0, step: str | int = 1) -> None:
@@ -109,17 +112,27 @@ class Function:
 
     @contextmanager
     def _turn(
-        self, start: str | int, stop: str | int, step: str | int, carried: Carried
+        self, start: str | int, stop: str | int, step: str | int, carried: Carried = (), some: bool = False
     ) -> Iterator[tuple[str, list[str], list[str]]]:
         """Write a loop around what is written within the context, given the number of the turn, what is carried (in the
         end, what is carried after the last turn), and a list to be filled with what the next turn is handed."""
+        later: list[str] = []
+        if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int):
+            some = start < stop
+            if some and stop <= start + step:
+                names = [first for _, first in carried]
+                yield str(start), names, later
+                names[:] = later
+                return
         self._count += 1
         number = self._count
         before, turn, after, index = self.block, f"turn{number}", f"after{number}", f"%i{number}"
-        self.line(f"%any{number} = icmp slt i64 {start}, {stop}")
-        self.line(f"br i1 %any{number}, label %{turn}, label %{after}")
+        first_turn = f"label %{turn}"
+        if not some:
+            first_turn = f"i1 {self.let(f'icmp slt i64 {start}, {stop}')}, label %{turn}, label %{after}"
+        self.line(f"br {first_turn}")
         self.begin(turn)
-        place, names, later = len(self.lines), [self.name() for _ in carried], list[str]()
+        place, names = len(self.lines), [self.name() for _ in carried]
         yield index, names, later
         self.line(f"%next{number} = add i64 {index}, {step}")
         self.line(f"%more{number} = icmp slt i64 %next{number}, {stop}")
@@ -130,10 +143,14 @@ class Function:
             phis.append(f"  {name} = phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
         self.lines[place:place] = phis
         self.begin(after)
-        names[:] = [
-            self.let(f"phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
-            for (kind, first), next_one in zip(carried, later)
-        ]
+        names[:] = (
+            later
+            if some
+            else [
+                self.let(f"phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
+                for (kind, first), next_one in zip(carried, later)
+            ]
+        )
 
     def text(self, head: str, *last: str) -> str:
         """The whole text, with the head of its definition."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import accumulate, chain, compress
 from operator import attrgetter
 from typing import Any
 
@@ -135,7 +135,8 @@ class Operations:
         due += self._loops(of_kind(Looped).tolist(), of_kind(Picked).tolist(), arrays)
         applied, applications, together = self._applications(of_kind(Application))
         summed, sums = self._sums(numpy.setdiff1d(of_kind(Terms), [*covered], assume_unique=True))
-        due += [*together, *((self._fresh, self._outer(outer)) for outer in outers)]
+        firsts = accumulate([len(outer.sums) for outer in outers], initial=0)
+        due += [*together, *((self._fresh, self._outer(*each)) for each in zip(outers, firsts))]
         places = numpy.concatenate([numpy.array([place for place, _ in due], numpy.int64), applied, summed])
         listing = Listing.joined([Listing.of([operation for _, operation in due]), applications, sums])
         self.sequence: Listing = listing.at(numpy.argsort(places, kind="stable"))
@@ -251,10 +252,9 @@ class Operations:
         reads = (self._copies[key], *rows.factors, *rows.starts)
         return Operation(tuple(rows.results), self._head(rows.head), reads, ALONE)
 
-    def _outer(self, outer: OuterScalars) -> Operation:
+    def _outer(self, outer: OuterScalars, first: int) -> Operation:
         self.constants |= {each: self._numbers[each] for each in outer.factors if each in self._numbers}
-        sums = [OF_SUMS, *[OF_SUMS - 1 - number for number in outer.sums]]
-        return Operation((), self._head(outer.head), (*sums, *outer.factors), ALONE)
+        return Operation((), self._head(outer.head), (OF_SUMS, OF_SUMS - 1 - first, *outer.factors), ALONE)
 
     def _loops(self, numbers: list[int], picked: list[int], arrays: Collection[int]) -> Due:
         """The operations for loops, and for what is copied for them."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from autograd_mini.compiler.code.libraries import host_registers
 from autograd_mini.compiler.ir.scalars import ONE, Number, Scalar, Terms, of_kind, operands
-from autograd_mini.compiler.partition import SMALLEST_MATRIX, SMALLEST_OUTER, rows_of_a_matrix, shape_of_an_outer
+from autograd_mini.compiler.partition import SMALLEST_MATRIX, SMALLEST_OUTER, parts_of_an_outer, rows_of_a_matrix
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ class Sums:
         living = map(operands, compress(scalars, is_alive))
         self.uses: Counter[int] = Counter(chain(wanted, chain.from_iterable(living)))
         self.numbers: dict[int, float] = {each: scalars[each].number for each in of_kind(scalars, Number)}
-        self._ones = {number for number, each in self.numbers.items() if each == 1.0}
+        self._ones = {ONE, *(number for number, each in self.numbers.items() if each == 1.0)}
 
     def products(self, number: int) -> tuple[list[Product], list[int], bool]:
         """The products of a sum and of the sums that it alone continues; the latter; whether the first of all begins
@@ -93,8 +93,8 @@ class Sums:
         before: list[int] = []
         ones, terms = self._ones, self.scalars[number]
         while True:
-            xs, ys = ([ONE if x in ones else x for x in factors] for factors in (terms.xs, terms.ys))
-            parts.append([(c, y, x) if x == ONE else (c, x, y) for c, x, y in zip(terms.cs, xs, ys)])
+            factors = zip(terms.cs, terms.xs, [ONE if y in ones else y for y in terms.ys])
+            parts.append([(c, y, ONE) if x in ones else (c, x, y) for c, x, y in factors])
             if terms.from_zero or not parts[-1]:
                 break
             c, x, y = parts[-1][0]
@@ -143,7 +143,7 @@ def matrices_of(
         for rows in _together(members[::-1]):
             if len(rows) * len(key.factors) < SMALLEST_MATRIX:
                 continue
-            for part in _evenly(rows, rows_of_a_matrix(host_registers())):
+            for part in _evenly(rows, -(-len(rows) // rows_of_a_matrix(host_registers()))):
                 head = Matrix(len(part), tuple([(c, y != ONE) for c, y in key.factors]), key.has_start, key.from_zero)
                 matrices[part[0].number] = MatrixScalars(
                     head,
@@ -219,21 +219,20 @@ def outers_of(sums: Sequence[Sequence[tuple[int, int]]], scalars: Sequence[int])
             continue
         is_turned = len(columns) > len(rows)
         longer, shorter = (columns, rows) if is_turned else (rows, columns)
-        most_rows, most_columns = shape_of_an_outer(len(shorter), host_registers())
-        for first in _evenly(longer, most_rows):
-            for second in _evenly(shorter, most_columns):
+        n_parts = parts_of_an_outer(len(longer), len(shorter), host_registers())
+        for first in _evenly(longer, n_parts[0]):
+            for second in _evenly(shorter, n_parts[1]):
                 numbers = [by_y[x][y] if is_turned else by_y[y][x] for x in first for y in second]
                 factors = chain.from_iterable([each[k] for each in (*first, *second)] for k in range(n_terms))
                 found.append(OuterScalars(Outer(len(first), len(second), n_terms), [*factors], numbers))
     covered = {number for each in found for number in each.sums}
-    most, _ = shape_of_an_outer(1, host_registers())
-    for part in _evenly([number for number in range(len(sums)) if number not in covered], most):
+    single = [number for number in range(len(sums)) if number not in covered]
+    for part in _evenly(single, parts_of_an_outer(len(single), 1, host_registers())[0]) if single else ():
         found.append(OuterScalars(Outer(len(part), 1, 1), [*(scalars[number] for number in part), ONE], [*part]))
     return found
 
 
-def _evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """Divide items into as few parts of at most `most` as possible, of about equal size."""
-    n_parts = -(-len(items) // most)
+def _evenly(items: Sequence[T], n_parts: int) -> Iterator[Sequence[T]]:
+    """Divide items into so many parts of about equal size."""
     for part in range(n_parts):
         yield items[part * len(items) // n_parts : (part + 1) * len(items) // n_parts]

@@ -36,43 +36,40 @@ def take(width: int) -> str:
         return function.call("i64", "llvm.smin.i64", f"i64 {column}", f"i64 {last}")
 
     with function.over(n_arrays) as k:
-        place, start, by_row, by_column, count, out, out_by_row = function.record(records, RECORD * "i", k)
+        place, start, by_row, by_column, count, out, out_by_row = function.record(records, "ipiiipi", k)
         start = _moved(function, start, "%b", by_column)
         whole = "0"
         if width > 1:
-            is_turned = function.let(f"icmp eq i64 {by_row}, 8")
-            whole = function.let(f"select i1 {is_turned}, i64 {function.let(f'and i64 {count}, {-width}')}, i64 0")
+            is_turned, fits = (
+                function.let(f"icmp {how}") for how in (f"eq i64 {by_row}, 8", f"sge i64 {count}, {width}")
+            )
+            whole = function.let(f"select i1 {function.let(f'and i1 {is_turned}, {fits}')}, i64 {count}, i64 0")
+            last_square = function.let(f"sub i64 {count}, {width}")
             with function.over(n, step=width) as column:
                 sources = [_moved(function, start, there(column, each), by_column) for each in range(width)]
-                to = _moved(function, out, column, 8)
+                to = function.at("double", out, column)
                 with function.over(whole, step=width) as lane:
-                    kind, first = f"<{width} x double>", _moved(function, to, lane, out_by_row)
-                    pointers = [_pointer(function, _moved(function, source, lane, 8)) for source in sources]
+                    lane = function.call("i64", "llvm.smin.i64", f"i64 {lane}", f"i64 {last_square}")
+                    kind, row = f"<{width} x double>", _moved(function, to, lane, out_by_row)
+                    pointers = [function.at("double", source, lane) for source in sources]
                     registers = [function.let(f"load {kind}, ptr {each}, align 1") for each in pointers]
-                    for row, register in enumerate(_turned(function, registers)):
-                        pointer = _pointer(function, _moved(function, first, row, out_by_row))
-                        function.line(f"store {kind} {register}, ptr {pointer}, align 8")
+                    for number, register in enumerate(_turned(function, registers)):
+                        row = function.at("i8", row, out_by_row) if number else row
+                        function.line(f"store {kind} {register}, ptr {row}, align 8")
         with function.over(count, whole) as lane:
             source, to = _moved(function, start, lane, by_row), _moved(function, out, lane, out_by_row)
             with function.over(n) as column:
-                pointer = _pointer(function, _moved(function, source, there(column), by_column))
-                number = function.let(f"load double, ptr {pointer}, align 1")
-                function.store("double", number, _pointer(function, to), column)
-        before = function.let(f"sub i64 {out}, {function.let('mul i64 %b, 8')}")
-        function.store("i64", before, arrays, place)
+                pointer = _moved(function, source, there(column), by_column)
+                function.store("double", function.let(f"load double, ptr {pointer}, align 1"), to, column)
+        before = function.at("double", out, function.let("sub i64 0, %b"))
+        function.store("ptr", before, arrays, place)
     point_to(function, table, rows, n_rows, arrays)
     return function.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
 
 
-def _moved(function: Function, address: str, count: str | int, size: str | int) -> str:
+def _moved(function: Function, address: str, count: str, size: str) -> str:
     """An address that is `count` times `size` bytes further on."""
-    if count == 0:
-        return address
-    return function.let(f"add i64 {address}, {function.let(f'mul i64 {size}, {count}')}")
-
-
-def _pointer(function: Function, address: str) -> str:
-    return function.let(f"inttoptr i64 {address} to ptr")
+    return function.at("i8", address, function.let(f"mul i64 {size}, {count}"))
 
 
 def _turned(function: Function, rows: Sequence[str]) -> Sequence[str]:

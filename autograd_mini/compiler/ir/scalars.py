@@ -74,7 +74,7 @@ class Terms:
     def factors(self) -> NDArray[numpy.int64]:
         """`xs` and `ys` as one array, [2, terms], which is kept."""
         if self._factors is None or self._factors.shape[1] != len(self.xs):
-            self._factors = numpy.array([self.xs, self.ys], dtype=numpy.int64)
+            self._factors = numpy.fromiter(chain(self.xs, self.ys), numpy.int64, 2 * len(self.xs)).reshape(2, -1)
         return self._factors  # type: ignore[no-any-return]
 
     def append(self, c: float, x: int, y: int) -> None:
@@ -152,15 +152,15 @@ def of_kind(scalars: Iterable[Scalar], kind: type[Scalar]) -> list[int]:
 
 def operands(scalar: Scalar) -> Iterable[int]:
     """The scalars that a scalar reads."""
-    if isinstance(scalar, Input):
-        return ()
     if isinstance(scalar, Terms):
         return chain(scalar.xs, scalar.ys)
-    if isinstance(scalar, Application | Looped):
+    if isinstance(scalar, Application):
         return scalar.args
+    if isinstance(scalar, Component):
+        return scalar.vector.args
     if isinstance(scalar, Picked):
         return (scalar.loop,)
-    return scalar.vector.args if isinstance(scalar, Component) else ()
+    return scalar.args if isinstance(scalar, Looped) else ()
 
 
 def leading(scalars: Sequence[Scalar]) -> Iterator[tuple[int, range]]:

@@ -42,7 +42,7 @@ class Recording:
         layer come one after the other; nodes from before the run come first, or where they are first used."""
         n, n_known = len(self.inputs), len(self.inputs) + len(self.made)
         reached = numpy.zeros(n_known + len(self._others), numpy.bool_)
-        reached[self._used] = True
+        reached[numpy.fromiter(self._used, int, len(self._used))] = True
         is_all_used = roots is self.roots and reached[n:n_known].all()
         if is_all_used and not any(map(_operation, self._others)):  # the usual case; others are leaves
             return [*compress(self.inputs, reached.tolist()), *self._others, *self.made]

@@ -17,8 +17,8 @@ COUNTS = (
 )  # fmt: skip
 WORDS = (
     *COUNTS, "drive", "point", "add_up", "bodies", "starts", "p", "inputs", "uniform", "rows", "arrays", "taking",
-    "sizes", "sums", "totals", "numbers", "reads", "held", "checked", "makes", "made", "picks", "busy", "float",
-    "array", "empty", "none", "exception",
+    "sizes", "sums", "totals", "order", "numbers", "reads", "held", "checked", "makes", "made", "picks", "busy",
+    "float", "array", "empty", "none", "exception",
 )  # fmt: skip
 """The words of a frame. Counts: bodies; columns, 0 if arrays tell, and the most there may be; columns in a register, in
 a block, and up to which no other thread of Python runs meanwhile; 1 if the first body is `take`; pointers that move;
@@ -130,7 +130,7 @@ def _run(f: PythonFunction, n: str) -> None:
     thread = f.let(f"phi ptr [ {others}, %{letting_go} ], [ null, %stays ]")
     columns = ", ".join(f"i64 {each}" for each in ("%step", "0", whole, more, end))
     f.line(f"call void %drive(ptr {bodies}, ptr {starts}, i64 {count}, ptr %p, {columns})")
-    f.line(f"call void %add_up(ptr %sums, i64 {n_groups}, i64 %n_totals, ptr %totals)")
+    f.line(f"call void %add_up(ptr %sums, i64 {n_groups}, i64 %n_totals, ptr %totals, ptr %order)")
     f.unless(f.let(f"icmp ne ptr {thread}, null"), "computed")
     f.python("PyEval_RestoreThread", f"ptr {thread}")
     f.go("computed", "computed")

@@ -81,7 +81,7 @@ def _of_arena(executor: ArenaExecutor) -> Prepared:
     ready = executor.ready()
     unused = memory.empty(HEAD, of=numpy.int64)
     words = dict.fromkeys(("arrays", "rows", "taking", "sizes"), memory.address(unused, unused.shape))
-    words |= dict.fromkeys(("sums", "totals", "inputs", "uniform"), 0)
+    words |= dict.fromkeys(("sums", "totals", "order", "inputs", "uniform"), 0)
     words |= {"width": 1, "step": 1, "group": 1, "alone": MOST_ALONE // max(1, executor.work)}
     words |= zip(("bodies", "starts", "count", "p"), ready.called)
     return Prepared(ready.numbers, executor.first, executor.results, words, [ready, unused])
@@ -134,7 +134,7 @@ def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None
         "uniform": state.uniform_at + 8 * len(step.kernel.constants), "sizes": table.sizes_at, "width": width,
         "step": step.columns, "group": step.group, "alone": MOST_ALONE * width // max(1, step.work),
         "sums": state.sums_at, "in_group": state.sums[:1].size, "totals": state.totals_at,
-        "n_totals": len(state.totals),
+        "n_totals": len(state.totals), "order": step.order_at,
     }  # fmt: skip
     return Prepared(
         numbers,

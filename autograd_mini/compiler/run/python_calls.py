@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.code.engine import addresses
+from autograd_mini.compiler.code.engine import Code, addresses
 from autograd_mini.compiler.code.libraries import announce_from
 from autograd_mini.compiler.code.loops import Function
 
@@ -96,10 +96,10 @@ def _announce() -> None:
         announce_from(ctypes.pythonapi, name)
 
 
-def address_of(text: str, cache: CodeCache | None = None, effort: int = 0) -> int:
-    """The address of the code of a function that calls Python; the code is never freed."""
+def addresses_of(*texts: str, cache: CodeCache | None = None, effort: int = 0) -> Code:
+    """The addresses of the code of functions that call Python; the code is never freed."""
     _announce()
-    return addresses([text], effort=effort, keep=True, cache=cache)[0]
+    return addresses([*texts, START], effort=effort, keep=True, cache=cache)
 
 
 class _Definition(ctypes.Structure):
@@ -137,7 +137,10 @@ def _start_text() -> str:
     return f.text("ptr @BODY(ptr %self, ptr %array)", "ret ptr null")
 
 
+START = _start_text()
+
+
 @cache
 def start() -> Callable[[Any], int]:
     """A function that gives the address where the numbers of an array begin."""
-    return as_builtin(address_of(_start_text()), ()) if is_possible() else lambda array: array.ctypes.data
+    return as_builtin(addresses_of()[0], ()) if is_possible() else lambda array: array.ctypes.data

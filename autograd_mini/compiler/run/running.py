@@ -110,11 +110,13 @@ class KernelStep:
 
     def __post_init__(self) -> None:
         kernel = self.kernel
-        self.n_checks: int = kernel.n_sums - sum(part.stop - part.start for _, part in self.summed)
+        self.n_checks: int = len(kernel.sums) - sum(part.stop - part.start for _, part in self.summed)
+        self.order: Index = memory.copied(kernel.sums, numpy.int64)
+        self.order_at: int = memory.address(self.order, self.order.shape)
         self.fixed = {*self.fixed, *self.writes, UNIFORM, SCRATCH, SUMS, SIZES}
         self.width: int = host_width() if self.is_batched else 1
         self.columns: int = columns_of_a_block(kernel.n_scratch, self.width) if self.is_batched else 1
-        self.group: int = columns_of_a_group(kernel.n_sums, self.columns)
+        self.group: int = columns_of_a_group(len(kernel.sums), self.columns)
         calls = [chunk.rows for chunk in kernel.chunks]
         starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
         self.starts: Any = (ctypes.c_int64 * len(starts))(*starts)
@@ -149,7 +151,7 @@ class KernelStep:
         moving = [each for each in arrays if not (each in self.fixed or each in padded)]
         rows = [numpy.insert(self.rows[each], 1, k, axis=0) for k, each in enumerate(moving)]
         uniform = memory.copied([*self.kernel.constants, *[0.0] * len(self.kernel.uniform)])
-        n_sums, width = self.kernel.n_sums, 1 if n == 1 else self.width
+        n_sums, width = len(self.kernel.sums), 1 if n == 1 else self.width
         state = State(
             n,
             [],
@@ -218,7 +220,7 @@ class KernelStep:
         for number in self.outputs if state.padded else ():
             values[number][...] = state.padded[number][:, :n]
         if self.summed:
-            self.add_up[width](state.sums_at, len(state.sums), len(state.totals), state.totals_at)
+            self.add_up[width](state.sums_at, len(state.sums), len(state.totals), state.totals_at, self.order_at)
             for number, part in self.summed:
                 values[number] = state.totals[part].copy()
 
@@ -262,14 +264,14 @@ class KernelStep:
         """As `functions`, with the function that copies blocks of arrays before the others."""
         if -width not in self.linked:
             bodies, starts, count = self.linked[width]
-            code = addresses([take(width)], keep=True, cache=self.cache)
+            code = addresses([take(width)], effort=0, keep=True, cache=self.cache)
             every = code.table([code[0], *bodies])  # the others are held where they were linked
             self.linked[-width] = every, (ctypes.c_int64 * (count + 1))(len(self.slots), *starts), count + 1
         return self.linked[-width]
 
     def is_finite(self, state: State) -> bool:
         """Whether everything that is checked was finite in the last run."""
-        return not state.sums[:, : self.n_checks].any()
+        return not state.sums[:, self.order < self.n_checks].any()
 
 
 def _by_array(places: Any) -> dict[int, Index]:

@@ -21,7 +21,7 @@ from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.entry import COUNTS, WORDS, text
 from autograd_mini.compiler.run.marshalling import MAKE, READ
 from autograd_mini.compiler.run.prepared import Prepared, prepared_for
-from autograd_mini.compiler.run.python_calls import address_of, as_builtin, is_possible
+from autograd_mini.compiler.run.python_calls import addresses_of, as_builtin, is_possible
 from autograd_mini.compiler.run.watch import Watch
 
 Short = Callable[[tuple[Any, ...]], Any]
@@ -194,4 +194,5 @@ def _runs(places: Index) -> list[tuple[int, int]]:
 
 def short(entry: Entry, watch: Watch) -> Short:
     """The function that runs a frame as long as what is watched is the same."""
-    return as_builtin(address_of(text(host_width()), entry.cache, effort=1), (entry.at, *watch.at, entry, watch))
+    address, *_ = addresses_of(text(host_width()), cache=entry.cache, effort=1)
+    return as_builtin(address, (entry.at, *watch.at, entry, watch))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.python_calls import PythonFunction, address_of, as_builtin
+from autograd_mini.compiler.run.python_calls import PythonFunction, addresses_of, as_builtin
 
 IS_FREE = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 GET_ITEM = "PySequence_GetItem" if IS_FREE else "PyList_GetItem"
@@ -97,6 +97,7 @@ class Watch(NamedTuple):
     @classmethod
     def of(cls, places: Sequence[tuple[Place, Any]], lists: Sequence[tuple[list[Any], list[Any]]]) -> Watch:
         """Watch what stands in places, and what lists hold."""
+        same, told, _ = addresses_of(SAME, TOLD)
         held: list[Any] = [places, lists]
         records = [_record(read, then) for read, then in places]
         for each, then in lists:
@@ -105,9 +106,9 @@ class Watch(NamedTuple):
             records.append([LIST, id(each), 0, address, len(then)])
         start, numbers = memory.table(records, 5)
         words = memory.copied([len(records), start, id(None), id(True), id(False), id(Exception)], numpy.int64)
-        at = memory.address(words, words.shape), address_of(SAME)
+        at = memory.address(words, words.shape), same
         held += [numbers, words]
-        return cls(at, partial(as_builtin(address_of(TOLD), (0, *at, held)), None), held)
+        return cls(at, partial(as_builtin(told, (0, *at, held)), None), held)
 
 
 def _record(read: Place, then: Any) -> list[int]:
