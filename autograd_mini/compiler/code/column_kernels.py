@@ -43,10 +43,7 @@ class ColumnScalars(Lowered):
             rows = columns.total(flat)
             assert rows is not None
             self.totals += [
-                [
-                    (sign, [each for each in factors if each != ONE] or [ONE])
-                    for sign, *factors in zip(terms.cs, terms.xs, terms.ys)
-                ]
+                [(sign, [each for each in factors if each != ONE] or [ONE]) for sign, *factors in terms]
                 for terms in self._sums(flat, rows, total.lanes)
             ]
 

@@ -1,14 +1,16 @@
-"""Many operations as columns of numbers, so that each step of work is done for all of them at once."""
+"""Many scalars, or operations, as columns of numbers, so that each step of work is done for all of them at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy
 
 from autograd_mini.compiler.ir.program import Index
+from autograd_mini.compiler.ir.scalars import Application, Component, Looped, Picked, Scalar, Terms, operands
 
 ALONE = -1
 
@@ -54,9 +56,9 @@ class Lists:
         return numpy.repeat(numpy.arange(len(self.lengths)), self.lengths)
 
     def at(self, places: Any) -> Lists:
-        """The lists at some places."""
+        """The lists at some places, or those for which `places` is true."""
         lengths = self.lengths[places]
-        shifts = self.starts[places] - (lengths.cumsum() - lengths)
+        shifts = self.starts[:-1][places] - (lengths.cumsum() - lengths)
         return Lists(lengths, self.numbers[numpy.repeat(shifts, lengths) + numpy.arange(lengths.sum())])
 
     def only(self, are_wanted: Any) -> Lists:
@@ -73,6 +75,47 @@ class Lists:
     def tuples(self) -> Iterator[tuple[int, ...]]:
         rest = iter(self.numbers.tolist())
         return (tuple(islice(rest, n)) for n in self.lengths.tolist())
+
+
+class Columns:
+    """The scalars that some depend on, those included, by kind.
+
+    Attributes:
+        are_alive: whether each scalar is among them.
+        args: what the applications are applied to.
+        terms: the terms of the sums, as in `Terms`.
+    """
+
+    def __init__(self, scalars: Sequence[Scalar], wanted: Sequence[int]) -> None:
+        self._scalars = scalars
+        self._kinds: Index = numpy.fromiter(map(id, map(type, scalars)), numpy.int64, len(scalars))
+        all_applied, all_sums = self.of_kind(Application), self.of_kind(Terms)
+        args = Lists.of([*map(attrgetter("args"), self.scalars(Application))])
+        terms = Lists.of([*map(attrgetter("flat"), self.scalars(Terms))])
+        others = [[*operands(each)] for kind in (Component, Looped, Picked) for each in self.scalars(kind)]
+        read = [args.numbers, *terms.numbers.reshape(-1, 3)[:, 1:].T, Lists.of(others).numbers, [*wanted]]
+        self._bury(numpy.bincount(numpy.concatenate(read, dtype=numpy.int64, casting="unsafe"), minlength=len(scalars)))
+        self.are_alive: Any = self._kinds != 0
+        self.args = args.at(self.are_alive[all_applied])
+        self.terms = terms.at(self.are_alive[all_sums])
+
+    def _bury(self, uses: Index) -> None:
+        """Leave out what nobody uses, and then what only this was made of."""
+        counts, dead = uses.data, numpy.flatnonzero(uses == 0).tolist()
+        for number in dead:
+            for operand in operands(self._scalars[number]):
+                counts[operand] -= 1
+                if counts[operand] == 0:
+                    dead.append(operand)
+        self._kinds[dead] = 0
+
+    def of_kind(self, kind: type[Scalar]) -> Index:
+        """Which are of a kind."""
+        return numpy.flatnonzero(self._kinds == id(kind))
+
+    def scalars(self, kind: type[Scalar]) -> list[Any]:
+        """Those of a kind."""
+        return [*map(self._scalars.__getitem__, self.of_kind(kind).tolist())]
 
 
 class Listing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain, filterfalse, islice
+from itertools import chain, filterfalse, islice, repeat
 from typing import Any
 
 import numpy
@@ -196,7 +196,7 @@ class _Normaliser(Growing):
 
     def _dot(self, args: tuple[int, ...]) -> int:
         half = len(args) // 2
-        found = self.add(Terms([1.0] * half, [*args[:half]], [*args[half:]], from_zero=True))
+        found = self.add(Terms.of(zip(repeat(1.0), args[:half], args[half:]), from_zero=True))
         self.sums.add(found)
         return found
 

@@ -44,8 +44,9 @@ class ScalarExecutor(Runner):
         places: dict[int, Place] = {}
         sums: list[int] = []
         summed: list[tuple[int, slice]] = []
-        taken = {*of_kind(scalars, Picked)}  # a result cannot take the place of what loops read or give
-        for number in of_kind(scalars, Looped):
+        loops = of_kind(scalars, Looped)  # a result cannot take the place of what they read or give
+        taken = {*of_kind(scalars, Picked)} if loops else set()
+        for number in loops:
             taken.update(scalars[number].args)  # type: ignore[union-attr]
         for name, numbers in program.results.items():
             place = len(self.lanes)
@@ -84,7 +85,7 @@ def places_of_inputs(scalars: Sequence[Any], arrays: Iterable[int]) -> dict[int,
 def own_scalar(scalars: list[Scalar], number: int, taken: set[int]) -> int:
     """The scalar itself, or a copy if it is an input, a constant or taken already; mark it as taken."""
     if type(scalars[number]) in (Input, Number) or number in taken:
-        scalars.append(Terms([1.0], [number], [ONE]))
+        scalars.append(Terms([1.0, number, ONE]))
         number = len(scalars) - 1
     taken.add(number)
     return number
