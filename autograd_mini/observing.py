@@ -292,9 +292,12 @@ def _tell_owners(*nodes: Any) -> None:
             observer.used_elsewhere(*nodes)
 
 
+_entries_here = Observer._entries.get
+
+
 def notify(node: Value) -> None:
     """Tell the observers of this thread or task that `node` was recorded."""
-    entries = Observer._entries.get()
+    entries = _entries_here()
     if len(active) == len(entries) == 1:
         only = active.get(entries[0])
         if only is not None:  # the usual case: there is one, and it is here

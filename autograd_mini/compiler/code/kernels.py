@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy
+
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
 from autograd_mini.compiler.code.operations import Head, Operations
 from autograd_mini.compiler.code.register_products import OuterScalars, Sums, outers_of
 from autograd_mini.compiler.code.repeating import Turns
+from autograd_mini.compiler.ir.program import Index
 from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms, alive
 from autograd_mini.compiler.partition import CHUNK, MOST_CODE, MOST_LITERALS
 
@@ -57,11 +60,12 @@ class Kernel:
         turns = sum(head.steps * len(head.sequence) for head in self.heads if isinstance(head, Turns))
         return turns + sum(len(chunk.rows) for chunk in self.chunks)
 
-    def places(self) -> list[Place]:
-        """The place of each row, in the order of rows."""
-        uniform = [(UNIFORM, row) for row in range(self.n_uniform)]
-        sums = [(SUMS, number) for number in reversed(range(self.n_sums))]
-        return [*uniform, *self.arrays, *((SCRATCH, row) for row in range(self.n_scratch)), *sums, (SIZES, 0)]
+    def places(self) -> Index:
+        """The place of each row, in the order of rows: [rows, 2]."""
+        uniform, scratch, sums = (numpy.arange(n) for n in (self.n_uniform, self.n_scratch, self.n_sums))
+        own = numpy.array(self.arrays, numpy.int64).reshape(-1, 2).T
+        parts = [(UNIFORM + 0 * uniform, uniform), own, (SCRATCH + 0 * scratch, scratch), (SUMS + 0 * sums, sums[::-1])]
+        return numpy.concatenate([*parts, [[SIZES], [0]]], axis=1).T
 
 
 def kernel_of(

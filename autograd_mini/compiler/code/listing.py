@@ -56,10 +56,14 @@ class Lists:
         return numpy.repeat(numpy.arange(len(self.lengths)), self.lengths)
 
     def at(self, places: Any) -> Lists:
-        """The lists at some places, or those for which `places` is true."""
+        """The lists at some places."""
         lengths = self.lengths[places]
-        shifts = self.starts[:-1][places] - (lengths.cumsum() - lengths)
+        shifts = self.starts[places] - (lengths.cumsum() - lengths)
         return Lists(lengths, self.numbers[numpy.repeat(shifts, lengths) + numpy.arange(lengths.sum())])
+
+    def those(self, are_wanted: Any) -> Lists:
+        """The lists that are wanted."""
+        return Lists(self.lengths[are_wanted], self.numbers[numpy.repeat(are_wanted, self.lengths)])
 
     def only(self, are_wanted: Any) -> Lists:
         """The lists without the numbers that are not wanted."""
@@ -96,16 +100,16 @@ class Columns:
         read = [args.numbers, *terms.numbers.reshape(-1, 3)[:, 1:].T, Lists.of(others).numbers, [*wanted]]
         self._bury(numpy.bincount(numpy.concatenate(read, dtype=numpy.int64, casting="unsafe"), minlength=len(scalars)))
         self.are_alive: Any = self._kinds != 0
-        self.args = args.at(self.are_alive[all_applied])
-        self.terms = terms.at(self.are_alive[all_sums])
+        self.args = args.those(self.are_alive[all_applied])
+        self.terms = terms.those(self.are_alive[all_sums])
 
     def _bury(self, uses: Index) -> None:
         """Leave out what nobody uses, and then what only this was made of."""
-        counts, dead = uses.data, numpy.flatnonzero(uses == 0).tolist()
+        counts, dead = uses.tolist(), numpy.flatnonzero(uses == 0).tolist()
         for number in dead:
             for operand in operands(self._scalars[number]):
-                counts[operand] -= 1
-                if counts[operand] == 0:
+                left = counts[operand] = counts[operand] - 1
+                if left == 0:
                     dead.append(operand)
         self._kinds[dead] = 0
 

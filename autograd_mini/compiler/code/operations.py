@@ -182,11 +182,11 @@ class Operations:
         primitives = [*map(attrgetter("primitive"), applications)]
         place_of = {primitive: place for place, primitive in enumerate(dict.fromkeys(primitives))}
         places = numpy.fromiter(map(place_of.__getitem__, primitives), numpy.int64, len(numbers))
-        literals = self._literal[args.numbers]
+        literals, starts = self._literal[args.numbers], args.starts
         found = numpy.zeros((3, len(numbers)), numpy.int64)  # heads, sizes, and whether results may be shared
         for n_args in {*args.lengths.tolist()}:
             chosen = numpy.flatnonzero(args.lengths == n_args)
-            own = Lists(args.lengths, literals).at(chosen).numbers.reshape(len(chosen), n_args)
+            own = literals[starts[chosen, None] + numpy.arange(n_args)]
             kinds, firsts = alike(numpy.column_stack([places[chosen], own]))
             rows = [(primitives[chosen[first]], self._literals(own[first])) for first in firsts.tolist()]
             heads = [self._head(Apply(*row)) for row in rows]
@@ -268,7 +268,7 @@ class Operations:
         numbers, sums = columns.of_kind(Terms), columns.scalars(Terms)
         are_others = ~numpy.isin(numbers, [*covered])
         from_zero = numpy.fromiter(map(attrgetter("from_zero"), sums), numpy.bool_, len(sums))[are_others]
-        numbers, terms_of = numbers[are_others], columns.terms.at(are_others)
+        numbers, terms_of = numbers[are_others], columns.terms.those(are_others)
         n_terms, (signs, xs, ys) = terms_of.lengths // 3, terms_of.numbers.reshape(-1, 3).T
         parts = Lists(numpy.maximum(1, -(-n_terms // LONGEST_SUM)), numpy.array([]))
         owners, is_last = parts.owners, numpy.zeros(parts.lengths.sum(), numpy.bool_)

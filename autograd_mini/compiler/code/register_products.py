@@ -93,8 +93,8 @@ class Sums:
         before: list[int] = []
         ones, terms = self._ones, self.scalars[number]
         while True:
-            own = [(c, ONE if x in ones else x, ONE if y in ones else y) for c, x, y in terms]
-            parts.append([(c, y, x) if x == ONE else (c, x, y) for c, x, y in own])
+            own = [(c, y, x) if x in ones else (c, x, y) for c, x, y in terms]
+            parts.append([(c, ONE if x in ones else x, ONE if y in ones else y) for c, x, y in own])
             if terms.from_zero or not parts[-1]:
                 break
             c, x, y = parts[-1][0]

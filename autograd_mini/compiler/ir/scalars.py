@@ -82,13 +82,6 @@ class Terms:
             self._columns = numpy.fromiter(self.flat, numpy.int64, len(self.flat)).reshape(-1, 3).T
         return self._columns  # type: ignore[no-any-return]
 
-    def append(self, c: float, x: int, y: int) -> None:
-        self.flat += c, x, y
-
-    def extend(self, other: Terms) -> None:
-        self.flat += other.flat
-        self.from_zero |= other.from_zero
-
     def __len__(self) -> int:
         return len(self.flat) // 3
 
@@ -153,11 +146,11 @@ def of_kind(scalars: Iterable[Scalar], kind: type[Scalar]) -> list[int]:
 
 def operands(scalar: Scalar) -> Iterable[int]:
     """The scalars that a scalar reads."""
-    if isinstance(scalar, Input):
-        return ()
     if isinstance(scalar, Terms):
         return chain(scalar.flat[1::3], scalar.flat[2::3])
-    if isinstance(scalar, Application | Looped):
+    if isinstance(scalar, Application):
+        return scalar.args
+    if isinstance(scalar, Looped):
         return scalar.args
     if isinstance(scalar, Picked):
         return (scalar.loop,)
