@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy
 
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
+from autograd_mini.compiler.code.listing import Columns
 from autograd_mini.compiler.code.operations import Head, Operations
 from autograd_mini.compiler.code.register_products import OuterScalars, Sums, outers_of
 from autograd_mini.compiler.code.repeating import Turns
 from autograd_mini.compiler.ir.program import Index
-from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms, alive
+from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms
 from autograd_mini.compiler.partition import CHUNK, MOST_CODE, MOST_LITERALS
 
 UNIFORM, SCRATCH, SUMS, SIZES = -1, -2, -3, -4
@@ -88,7 +89,8 @@ def kernel_of(
         by_demand: compute each scalar when another first needs it, not in the order of the scalars.
         kept: scalars that the memory of a block has to hold at its end; there are no matrices then.
     """
-    outers = _summed(scalars, sums, results)
+    columns = Columns(scalars)
+    outers = _summed(scalars, columns, sums, results)
     factors = {number for each in outers for number in each.factors}  # sums among them are demanded before results
     wanted = [*(number for number in sums if number in factors), *(kept or ()), *results]
     has_matrices = bool(arrays) and kept is None
@@ -100,6 +102,7 @@ def kernel_of(
             uniform=uniform if has_matrices else (),
             arrays=arrays,
             outers=outers,
+            columns=columns,
         )
         read = operations.sequence.reads.numbers.tolist() if operations.weights else ()
         only_weights = {*operations.weights.values()}.difference(read)
@@ -126,12 +129,13 @@ def kernel_of(
     )
 
 
-def _summed(scalars: Sequence[Scalar], sums: Sequence[int], results: Mapping[int, Place]) -> list[OuterScalars]:
+def _summed(
+    scalars: Sequence[Scalar], columns: Columns, sums: Sequence[int], results: Mapping[int, Place]
+) -> list[OuterScalars]:
     """The outer products that compute sums over the columns."""
     if not sums:
         return []
-    wanted = [*sums, *results]
-    found = Sums(scalars, alive(scalars, wanted), wanted)
+    found = Sums(scalars, columns.uses([*sums, *results]).tolist())
     products: list[list[tuple[int, int]]] = []
     for number in sums:
         terms = [(1.0, number, ONE)]

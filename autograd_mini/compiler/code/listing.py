@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -82,44 +83,49 @@ class Lists:
 
 
 class Columns:
-    """The scalars that some depend on, those included, by kind.
+    """Scalars by kind, and what they read.
 
     Attributes:
-        are_alive: whether each scalar is among them.
-        args: what the applications are applied to.
-        terms: the terms of the sums, as in `Terms`.
+        args: what each application is applied to.
+        terms: the terms of each sum, as in `Terms`.
     """
 
-    def __init__(self, scalars: Sequence[Scalar], wanted: Sequence[int]) -> None:
+    def __init__(self, scalars: Sequence[Scalar]) -> None:
         self._scalars = scalars
         self._kinds: Index = numpy.fromiter(map(id, map(type, scalars)), numpy.int64, len(scalars))
-        all_applied, all_sums = self.of_kind(Application), self.of_kind(Terms)
-        args = Lists.of([*map(attrgetter("args"), self.scalars(Application))])
-        terms = Lists.of([*map(attrgetter("flat"), self.scalars(Terms))])
-        others = [[*operands(each)] for kind in (Component, Looped, Picked) for each in self.scalars(kind)]
-        read = [args.numbers, *terms.numbers.reshape(-1, 3)[:, 1:].T, Lists.of(others).numbers, [*wanted]]
-        self._bury(numpy.bincount(numpy.concatenate(read, dtype=numpy.int64, casting="unsafe"), minlength=len(scalars)))
-        self.are_alive: Any = self._kinds != 0
-        self.args = args.those(self.are_alive[all_applied])
-        self.terms = terms.those(self.are_alive[all_sums])
+        self.args: Lists = Lists.of([*map(attrgetter("args"), self.of_kind(Application))])
+        self.terms: Lists = Lists.of([*map(attrgetter("flat"), self.of_kind(Terms))])
+        others = chain.from_iterable(map(self.of_kind, (Component, Looped, Picked)))
+        self._others = Lists.of([[*operands(each)] for each in others])
 
-    def _bury(self, uses: Index) -> None:
-        """Leave out what nobody uses, and then what only this was made of."""
-        counts, dead = uses.tolist(), numpy.flatnonzero(uses == 0).tolist()
-        for number in dead:
+    def uses(self, wanted: Sequence[int]) -> Index:
+        """How often each scalar is wanted, or read by one that wanted ones need; 0 for those that they do not need."""
+        factors = self.terms.numbers.reshape(-1, 3)[:, 1:].T
+        read = [self.args.numbers, *factors, self._others.numbers, numpy.array(wanted, numpy.int64)]
+        uses = numpy.bincount(numpy.concatenate(read), minlength=len(self._scalars))
+        counts, unused = uses.data, numpy.flatnonzero(uses == 0).tolist()
+        for number in unused:
             for operand in operands(self._scalars[number]):
                 left = counts[operand] = counts[operand] - 1
                 if left == 0:
-                    dead.append(operand)
-        self._kinds[dead] = 0
+                    unused.append(operand)
+        return uses
 
-    def of_kind(self, kind: type[Scalar]) -> Index:
-        """Which are of a kind."""
+    def those(self, are_wanted: Any) -> Columns:
+        """The columns of some of the scalars."""
+        found = copy(self)
+        found.args = self.args.those(are_wanted[self.numbers(Application)])
+        found.terms = self.terms.those(are_wanted[self.numbers(Terms)])
+        found._kinds = numpy.where(are_wanted, self._kinds, 0)
+        return found
+
+    def numbers(self, kind: type[Scalar]) -> Index:
+        """The numbers of those of a kind."""
         return numpy.flatnonzero(self._kinds == id(kind))
 
-    def scalars(self, kind: type[Scalar]) -> list[Any]:
+    def of_kind(self, kind: type[Scalar]) -> list[Any]:
         """Those of a kind."""
-        return [*map(self._scalars.__getitem__, self.of_kind(kind).tolist())]
+        return [*map(self._scalars.__getitem__, self.numbers(kind).tolist())]
 
 
 class Listing:

@@ -79,6 +79,7 @@ class Operations:
         uniform: inputs that are the same for all columns; empty for no matrices.
         arrays: inputs that differ from column to column.
         outers: sums over the columns.
+        columns: what is known of the scalars, if it is.
 
     Raises:
         NotImplementedError: there is no machine code for a primitive.
@@ -99,6 +100,7 @@ class Operations:
         uniform: Collection[int] = (),
         arrays: Collection[int] = (),
         outers: Sequence[OuterScalars] = (),
+        columns: Columns | None = None,
     ) -> None:
         self.heads: list[Head] = []
         self.constants: dict[int, float] = {}
@@ -108,10 +110,12 @@ class Operations:
         self._scalars: Any = scalars
         self._fresh = len(scalars)
         wanted = [*wanted, *chain.from_iterable(each.factors for each in outers)]
-        columns = Columns(scalars, wanted)
-        of_kind, is_alive = columns.of_kind, columns.are_alive.tobytes()
-        matrices, covered = matrices_of(scalars, is_alive, wanted, uniform) if uniform else ({}, set())
-        numbers: dict[int, float] = {number: self._scalars[number].number for number in of_kind(Number).tolist()}
+        columns = columns or Columns(scalars)
+        uses = columns.uses(wanted)
+        matrices, covered = matrices_of(scalars, uses.tolist(), uniform) if uniform else ({}, set())
+        uses[[*covered]] = 0
+        columns = columns.those(uses > 0)
+        numbers = {number: self._scalars[number].number for number in columns.numbers(Number).tolist()}
         self._numbers = numbers
         literals = PLAIN.union(numbers.values())
         if len(literals) > most_literals:
@@ -126,10 +130,10 @@ class Operations:
                 due.append((number, self._matrix(matrices[number])))
             if number in numbers and number not in literal_of:
                 self.constants[number] = numbers[number]
-        due += self._vectors(of_kind(Component).tolist())
-        due += self._loops(of_kind(Looped).tolist(), of_kind(Picked).tolist(), arrays)
+        loops, picked, components = (columns.numbers(kind).tolist() for kind in (Looped, Picked, Component))
+        due += [*self._vectors(components), *self._loops(loops, picked, arrays)]
         applied, applications, together = self._applications(columns)
-        summed, sums = self._sums(columns, covered)
+        summed, sums = self._sums(columns)
         due += [*together, *((self._fresh, self._outer(outer)) for outer in outers)]
         places = numpy.concatenate([numpy.array([place for place, _ in due], numpy.int64), applied, summed])
         listing = Listing.joined([Listing.of([operation for _, operation in due]), applications, sums])
@@ -178,7 +182,7 @@ class Operations:
 
     def _applications(self, columns: Columns) -> tuple[Index, Listing, Due]:
         """The operations for primitives, and their scalars; inexact functions of the same operands become one."""
-        numbers, applications, args = columns.of_kind(Application), columns.scalars(Application), columns.args
+        numbers, applications, args = columns.numbers(Application), columns.of_kind(Application), columns.args
         primitives = [*map(attrgetter("primitive"), applications)]
         place_of = {primitive: place for place, primitive in enumerate(dict.fromkeys(primitives))}
         places = numpy.fromiter(map(place_of.__getitem__, primitives), numpy.int64, len(numbers))
@@ -263,13 +267,11 @@ class Operations:
         self._fresh = found.fresh
         return due
 
-    def _sums(self, columns: Columns, covered: Collection[int]) -> tuple[Index, Listing]:
-        """The operations for sums, and their scalars, but for those covered; a long sum is a chain of short ones."""
-        numbers, sums = columns.of_kind(Terms), columns.scalars(Terms)
-        are_others = ~numpy.isin(numbers, [*covered])
-        from_zero = numpy.fromiter(map(attrgetter("from_zero"), sums), numpy.bool_, len(sums))[are_others]
-        numbers, terms_of = numbers[are_others], columns.terms.those(are_others)
-        n_terms, (signs, xs, ys) = terms_of.lengths // 3, terms_of.numbers.reshape(-1, 3).T
+    def _sums(self, columns: Columns) -> tuple[Index, Listing]:
+        """The operations for sums, and their scalars; a long sum is a chain of short ones."""
+        numbers, sums = columns.numbers(Terms), columns.of_kind(Terms)
+        from_zero = numpy.fromiter(map(attrgetter("from_zero"), sums), numpy.bool_, len(sums))
+        n_terms, (signs, xs, ys) = columns.terms.lengths // 3, columns.terms.numbers.reshape(-1, 3).T
         parts = Lists(numpy.maximum(1, -(-n_terms // LONGEST_SUM)), numpy.array([]))
         owners, is_last = parts.owners, numpy.zeros(parts.lengths.sum(), numpy.bool_)
         is_last[parts.starts[1:] - 1] = True

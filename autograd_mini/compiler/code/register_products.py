@@ -6,14 +6,13 @@ columns of the products of each of some x with each of some y are an `Outer`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from autograd_mini.compiler.code.libraries import host_registers
-from autograd_mini.compiler.ir.scalars import ONE, Number, Scalar, Terms, of_kind, operands
+from autograd_mini.compiler.ir.scalars import ONE, Number, Scalar, Terms, of_kind
 from autograd_mini.compiler.partition import SMALLEST_MATRIX, SMALLEST_OUTER, rows_of_a_matrix, shape_of_an_outer
 
 T = TypeVar("T")
@@ -79,10 +78,9 @@ class Sums:
         uses: how often each scalar is read or wanted.
     """
 
-    def __init__(self, scalars: Sequence[Any], is_alive: Sequence[int], wanted: Sequence[int]) -> None:
+    def __init__(self, scalars: Sequence[Any], uses: Sequence[int]) -> None:
         self.scalars: Sequence[Any] = scalars
-        living = map(operands, compress(scalars, is_alive))
-        self.uses: Counter[int] = Counter(chain(wanted, chain.from_iterable(living)))
+        self.uses: Sequence[int] = uses
         self.numbers: dict[int, float] = {each: scalars[each].number for each in of_kind(scalars, Number)}
         self._ones = {number for number, each in self.numbers.items() if each == 1.0}
 
@@ -116,14 +114,15 @@ class _Row(NamedTuple):
 
 
 def matrices_of(
-    scalars: Sequence[Scalar], is_alive: Sequence[int], wanted: Sequence[int], uniform: Collection[int]
+    scalars: Sequence[Scalar], uses: Sequence[int], uniform: Collection[int]
 ) -> tuple[dict[int, MatrixScalars], set[int]]:
     """The matrices among the sums, each by the first of its results, where it is computed; and all sums in them.
 
     Args:
+        uses: how often each scalar is read or wanted; 0 if it is not needed.
         uniform: inputs that are the same for all columns.
     """
-    sums, kinds = Sums(scalars, is_alive, wanted), bytearray(len(scalars))
+    sums, kinds = Sums(scalars, uses), bytearray(len(scalars))
     for number in uniform:
         kinds[number] = UNIFORM
     for number in sums.numbers:
@@ -132,7 +131,7 @@ def matrices_of(
     groups: dict[_Key, list[_Row]] = {}
     within: set[int] = set()
     for number in range(len(scalars) - 1, -1, -1):
-        if is_alive[number] and type(scalars[number]) is Terms and number not in within:
+        if uses[number] and type(scalars[number]) is Terms and number not in within:
             found = _row(sums, number, kinds)
             if found is not None:
                 groups.setdefault(found[0], []).append(found[1])
