@@ -292,12 +292,9 @@ def _tell_owners(*nodes: Any) -> None:
             observer.used_elsewhere(*nodes)
 
 
-_entries_here = Observer._entries.get
-
-
 def notify(node: Value) -> None:
     """Tell the observers of this thread or task that `node` was recorded."""
-    entries = _entries_here()
+    entries = Observer._entries.get()
     if len(active) == len(entries) == 1:
         only = active.get(entries[0])
         if only is not None:  # the usual case: there is one, and it is here

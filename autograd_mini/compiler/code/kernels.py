@@ -90,7 +90,7 @@ def kernel_of(
         kept: scalars that the memory of a block has to hold at its end; there are no matrices then.
     """
     columns = Columns(scalars)
-    outers = _summed(scalars, columns, sums, results)
+    outers = _summed(scalars, columns.uses([*sums, *results]).tolist(), sums) if sums else []
     factors = {number for each in outers for number in each.factors}  # sums among them are demanded before results
     wanted = [*(number for number in sums if number in factors), *(kept or ()), *results]
     has_matrices = bool(arrays) and kept is None
@@ -129,13 +129,9 @@ def kernel_of(
     )
 
 
-def _summed(
-    scalars: Sequence[Scalar], columns: Columns, sums: Sequence[int], results: Mapping[int, Place]
-) -> list[OuterScalars]:
+def _summed(scalars: Sequence[Scalar], uses: Sequence[int], sums: Sequence[int]) -> list[OuterScalars]:
     """The outer products that compute sums over the columns."""
-    if not sums:
-        return []
-    found = Sums(scalars, columns.uses([*sums, *results]).tolist())
+    found = Sums(scalars, uses)
     products: list[list[tuple[int, int]]] = []
     for number in sums:
         terms = [(1.0, number, ONE)]

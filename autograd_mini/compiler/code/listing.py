@@ -95,7 +95,7 @@ class Columns:
         self._kinds: Index = numpy.fromiter(map(id, map(type, scalars)), numpy.int64, len(scalars))
         self.args: Lists = Lists.of([*map(attrgetter("args"), self.of_kind(Application))])
         self.terms: Lists = Lists.of([*map(attrgetter("flat"), self.of_kind(Terms))])
-        others = chain.from_iterable(map(self.of_kind, (Component, Looped, Picked)))
+        others = [each for kind in (Component, Looped, Picked) for each in self.of_kind(kind)]
         self._others = Lists.of([[*operands(each)] for each in others])
 
     def uses(self, wanted: Sequence[int]) -> Index:

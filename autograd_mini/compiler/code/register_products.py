@@ -75,7 +75,7 @@ class Sums:
     """The sums among scalars, as products.
 
     Attributes:
-        uses: how often each scalar is read or wanted.
+        uses: how often each scalar is read or wanted; 0 if it is not needed.
     """
 
     def __init__(self, scalars: Sequence[Any], uses: Sequence[int]) -> None:
@@ -119,7 +119,6 @@ def matrices_of(
     """The matrices among the sums, each by the first of its results, where it is computed; and all sums in them.
 
     Args:
-        uses: how often each scalar is read or wanted; 0 if it is not needed.
         uniform: inputs that are the same for all columns.
     """
     sums, kinds = Sums(scalars, uses), bytearray(len(scalars))

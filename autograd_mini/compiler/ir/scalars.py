@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import chain, compress, count, repeat
 from operator import is_, is_not
 from typing import TYPE_CHECKING, Any
@@ -182,13 +182,10 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
     start = first_computed(scalars)
     for number in compress(range(len(scalars) - 1, start - 1, -1), reversed(found)):
         scalar = scalars[number]
-        if type(scalar) is Application:
-            for arg in scalar.args:
-                found[arg] = 1
-        elif type(scalar) is Terms and len(scalar) > MANY:
+        if type(scalar) is Terms and len(scalar) > MANY:
             numpy.frombuffer(found, dtype=numpy.uint8)[scalar.columns[1:]] = 1
         else:
-            for operand in operands(scalar):
+            for operand in scalar.args if type(scalar) is Application else operands(scalar):
                 found[operand] = 1
     return found
 
@@ -202,17 +199,11 @@ def depending(
         on: 1 for each of these; it is completed in place, and returned.
         goes_on: whether the result of a primitive counts as depending on its operands.
     """
-    is_found, passes = on.__getitem__, {}
+    passes = cache(goes_on)
     for number in range(first_computed(scalars), len(scalars)):
         scalar = scalars[number]
-        if type(scalar) is Application:
-            for arg in scalar.args:
-                if on[arg]:
-                    primitive = scalar.primitive
-                    if primitive not in passes:
-                        passes[primitive] = goes_on(primitive)
-                    on[number] = on[number] or passes[primitive]
-                    break
-        elif any(map(is_found, operands(scalar))):
-            on[number] = 1
+        for operand in scalar.args if type(scalar) is Application else operands(scalar):
+            if on[operand]:
+                on[number] = on[number] or type(scalar) is not Application or passes(scalar.primitive)
+                break
     return on

@@ -42,8 +42,7 @@ class Recording:
     @cached_property
     def uses(self) -> NDArray[numpy.int64]:
         """How often each node is used."""
-        n_known = len(self.inputs) + len(self.made)
-        return numpy.bincount(numpy.fromiter(self.used, numpy.int64, len(self.used)), minlength=n_known)
+        return numpy.bincount(numpy.fromiter(self.used, numpy.int64), minlength=len(self.inputs) + len(self.made))
 
     @cached_property
     def is_whole(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy
@@ -44,10 +45,8 @@ class ScalarExecutor(Runner):
         places: dict[int, Place] = {}
         sums: list[int] = []
         summed: list[tuple[int, slice]] = []
-        loops = of_kind(scalars, Looped)  # a result cannot take the place of what they read or give
-        taken = {*of_kind(scalars, Picked)} if loops else set()
-        for number in loops:
-            taken.update(scalars[number].args)  # type: ignore[union-attr]
+        loops: list[Any] = [scalars[number] for number in of_kind(scalars, Looped)]  # no result takes their places
+        taken = {*chain(of_kind(scalars, Picked), *[each.args for each in loops])} if loops else set()
         for name, numbers in program.results.items():
             place = len(self.lanes)
             self.lanes.append(len(numbers))
