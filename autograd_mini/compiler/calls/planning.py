@@ -183,9 +183,10 @@ class Plans:
                 f"{self.name} computed two different things when run twice: {what}; what it computes may depend on "
                 "its arguments only by operations on Values, not on random numbers, counters or other state"
             )
-        first.recording = None
         with numpy.errstate(all="ignore"):
-            return Plan(first, arguments, reduces=self.reduces, target=self.target)
+            plan = Plan(first, arguments, reduces=self.reduces, target=self.target)
+        first.recording = None
+        return plan
 
     def _elsewhere(self, arguments: Arguments, row: int, first: Trace) -> Trace:
         """A trace at another point; at the same one if the function takes other branches, or fails, at all others."""

@@ -103,7 +103,7 @@ class _Shared(Growing):
         if isinstance(scalar, Number):
             return self.number(scalar.number)
         if isinstance(scalar, Terms):
-            key = scalar.from_zero, *scalar.cs, *map(place, scalar.xs), *map(place, scalar.ys)
+            key = scalar.from_zero, *[(c, place(x), place(y)) for c, x, y in scalar]
             if key not in self._memo:
                 self._memo[key] = self.again(scalar, place)
             return self._memo[key]

@@ -43,10 +43,7 @@ class ColumnScalars(Lowered):
             rows = columns.total(flat)
             assert rows is not None
             self.totals += [
-                [
-                    (sign, [each for each in factors if each != ONE] or [ONE])
-                    for sign, *factors in zip(terms.cs, terms.xs, terms.ys)
-                ]
+                [(sign, [each for each in factors if each != ONE] or [ONE]) for sign, *factors in terms]
                 for terms in self._sums(flat, rows, total.lanes)
             ]
 
@@ -67,7 +64,7 @@ class ColumnScalars(Lowered):
         for row, number, sign, a, b in places:
             segment = flat.segments[number]
             y = ONE if segment.b is None else self._read(segment.b, b)
-            found[row].append(sign, self._read(segment.a, a), y)
+            found[row].flat += sign, self._read(segment.a, a), y
         return found
 
     def _read(self, pack: Pack, lanes: Index) -> int:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy
+
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
+from autograd_mini.compiler.code.listing import Columns
 from autograd_mini.compiler.code.operations import Head, Operations
 from autograd_mini.compiler.code.register_products import OuterScalars, Sums, outers_of
 from autograd_mini.compiler.code.repeating import Turns
-from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms, alive
+from autograd_mini.compiler.ir.program import Index
+from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms
 from autograd_mini.compiler.partition import CHUNK, MOST_CODE, MOST_LITERALS
 
 UNIFORM, SCRATCH, SUMS, SIZES = -1, -2, -3, -4
@@ -57,11 +61,12 @@ class Kernel:
         turns = sum(head.steps * len(head.sequence) for head in self.heads if isinstance(head, Turns))
         return turns + sum(len(chunk.rows) for chunk in self.chunks)
 
-    def places(self) -> list[Place]:
-        """The place of each row, in the order of rows."""
-        uniform = [(UNIFORM, row) for row in range(self.n_uniform)]
-        sums = [(SUMS, number) for number in reversed(range(len(self.sums)))]
-        return [*uniform, *self.arrays, *((SCRATCH, row) for row in range(self.n_scratch)), *sums, (SIZES, 0)]
+    def places(self) -> Index:
+        """The place of each row, in the order of rows: [rows, 2]."""
+        uniform, scratch, sums = (numpy.arange(n) for n in (self.n_uniform, self.n_scratch, len(self.sums)))
+        own = numpy.array(self.arrays, numpy.int64).reshape(-1, 2).T
+        parts = [(UNIFORM + 0 * uniform, uniform), own, (SCRATCH + 0 * scratch, scratch), (SUMS + 0 * sums, sums[::-1])]
+        return numpy.concatenate([*parts, [[SIZES], [0]]], axis=1).T
 
 
 def kernel_of(
@@ -84,7 +89,8 @@ def kernel_of(
         by_demand: compute each scalar when another first needs it, not in the order of the scalars.
         kept: scalars that the memory of a block has to hold at its end; there are no matrices then.
     """
-    outers = _summed(scalars, sums, results)
+    columns = Columns(scalars)
+    outers = _summed(scalars, columns.uses([*sums, *results]).tolist(), sums) if sums else []
     factors = {number for each in outers for number in each.factors}  # sums among them are demanded before results
     wanted = [*(number for number in sums if number in factors), *(kept or ()), *results]
     has_matrices = bool(arrays) and kept is None
@@ -96,6 +102,7 @@ def kernel_of(
             uniform=uniform if has_matrices else (),
             arrays=arrays,
             outers=outers,
+            columns=columns,
         )
         read = operations.sequence.reads.numbers.tolist() if operations.weights else ()
         only_weights = {*operations.weights.values()}.difference(read)
@@ -122,12 +129,9 @@ def kernel_of(
     )
 
 
-def _summed(scalars: Sequence[Scalar], sums: Sequence[int], results: Mapping[int, Place]) -> list[OuterScalars]:
+def _summed(scalars: Sequence[Scalar], uses: Sequence[int], sums: Sequence[int]) -> list[OuterScalars]:
     """The outer products that compute sums over the columns."""
-    if not sums:
-        return []
-    wanted = [*sums, *results]
-    found = Sums(scalars, alive(scalars, wanted), wanted)
+    found = Sums(scalars, uses)
     products: list[list[tuple[int, int]]] = []
     for number in sums:
         terms = [(1.0, number, ONE)]

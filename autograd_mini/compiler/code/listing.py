@@ -1,14 +1,17 @@
-"""Many operations as columns of numbers, so that each step of work is done for all of them at once."""
+"""Many scalars, or operations, as columns of numbers, so that each step of work is done for all of them at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from itertools import chain, islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy
 
 from autograd_mini.compiler.ir.program import Index
+from autograd_mini.compiler.ir.scalars import Application, Component, Looped, Picked, Scalar, Terms, operands
 
 ALONE = -1
 
@@ -59,6 +62,10 @@ class Lists:
         shifts = self.starts[places] - (lengths.cumsum() - lengths)
         return Lists(lengths, self.numbers[numpy.repeat(shifts, lengths) + numpy.arange(lengths.sum())])
 
+    def those(self, are_wanted: Any) -> Lists:
+        """The lists that are wanted."""
+        return Lists(self.lengths[are_wanted], self.numbers[numpy.repeat(are_wanted, self.lengths)])
+
     def only(self, are_wanted: Any) -> Lists:
         """The lists without the numbers that are not wanted."""
         before = numpy.append(0, are_wanted.cumsum())
@@ -73,6 +80,52 @@ class Lists:
     def tuples(self) -> Iterator[tuple[int, ...]]:
         rest = iter(self.numbers.tolist())
         return (tuple(islice(rest, n)) for n in self.lengths.tolist())
+
+
+class Columns:
+    """Scalars by kind, and what they read.
+
+    Attributes:
+        args: what each application is applied to.
+        terms: the terms of each sum, as in `Terms`.
+    """
+
+    def __init__(self, scalars: Sequence[Scalar]) -> None:
+        self._scalars = scalars
+        self._kinds: Index = numpy.fromiter(map(id, map(type, scalars)), numpy.int64, len(scalars))
+        self.args: Lists = Lists.of([*map(attrgetter("args"), self.of_kind(Application))])
+        self.terms: Lists = Lists.of([*map(attrgetter("flat"), self.of_kind(Terms))])
+        others = [each for kind in (Component, Looped, Picked) for each in self.of_kind(kind)]
+        self._others = Lists.of([[*operands(each)] for each in others])
+
+    def uses(self, wanted: Sequence[int]) -> Index:
+        """How often each scalar is wanted, or read by one that wanted ones need; 0 for those that they do not need."""
+        factors = self.terms.numbers.reshape(-1, 3)[:, 1:].T
+        read = [self.args.numbers, *factors, self._others.numbers, numpy.array(wanted, numpy.int64)]
+        uses = numpy.bincount(numpy.concatenate(read), minlength=len(self._scalars))
+        counts, unused = uses.data, numpy.flatnonzero(uses == 0).tolist()
+        for number in unused:
+            for operand in operands(self._scalars[number]):
+                left = counts[operand] = counts[operand] - 1
+                if left == 0:
+                    unused.append(operand)
+        return uses
+
+    def those(self, are_wanted: Any) -> Columns:
+        """The columns of some of the scalars."""
+        found = copy(self)
+        found.args = self.args.those(are_wanted[self.numbers(Application)])
+        found.terms = self.terms.those(are_wanted[self.numbers(Terms)])
+        found._kinds = numpy.where(are_wanted, self._kinds, 0)
+        return found
+
+    def numbers(self, kind: type[Scalar]) -> Index:
+        """The numbers of those of a kind."""
+        return numpy.flatnonzero(self._kinds == id(kind))
+
+    def of_kind(self, kind: type[Scalar]) -> list[Any]:
+        """Those of a kind."""
+        return [*map(self._scalars.__getitem__, self.numbers(kind).tolist())]
 
 
 class Listing:

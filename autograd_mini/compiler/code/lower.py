@@ -118,8 +118,7 @@ class _Lanes(Lowered):
 
     def check(self, number: int, before: list[int]) -> int:
         """Add x - x, which is 0 or nan, to what was checked before."""
-        xs = [*before, number, number]
-        return self.add(Terms([1.0] * len(before) + [1.0, -1.0], xs, [ONE] * len(xs)))
+        return self.add(Terms.of([*[(1.0, each, ONE) for each in [*before, number]], (-1.0, number, ONE)]))
 
     def _sums(self, pack: Pack, operation: Sum) -> list[Terms]:
         found = [Terms(from_zero=operation.from_zero) for _ in range(pack.lanes)]
@@ -127,7 +126,7 @@ class _Lanes(Lowered):
             xs = self._read(segment.a, a)
             ys = [ONE] * len(xs) if segment.b is None else self._read(segment.b, b)
             for each, x, y in zip(lane.tolist(), xs, ys):
-                found[each].append(sign, x, y)
+                found[each].flat += sign, x, y
         return found
 
     def _read(self, pack: Pack, index: Index) -> list[int]:

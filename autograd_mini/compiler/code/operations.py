@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.code.listing import ALONE, Listing, Lists, Operation, alike, first_of_each
+from autograd_mini.compiler.code.listing import ALONE, Columns, Listing, Lists, Operation, alike, first_of_each
 from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission, is_arithmetic, is_exact
 from autograd_mini.compiler.code.register_products import Matrix, MatrixScalars, Outer, OuterScalars, matrices_of
 from autograd_mini.compiler.code.repeating import Loops, Turns
 from autograd_mini.compiler.ir.program import Index
-from autograd_mini.compiler.ir.scalars import Application, Component, Looped, Number, Picked, Scalar, Terms, alive
+from autograd_mini.compiler.ir.scalars import Application, Component, Looped, Number, Picked, Scalar, Terms
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
 from autograd_mini.primitives import Primitive
 
@@ -79,6 +79,7 @@ class Operations:
         uniform: inputs that are the same for all columns; empty for no matrices.
         arrays: inputs that differ from column to column.
         outers: sums over the columns.
+        columns: what is known of the scalars, if it is.
 
     Raises:
         NotImplementedError: there is no machine code for a primitive.
@@ -99,6 +100,7 @@ class Operations:
         uniform: Collection[int] = (),
         arrays: Collection[int] = (),
         outers: Sequence[OuterScalars] = (),
+        columns: Columns | None = None,
     ) -> None:
         self.heads: list[Head] = []
         self.constants: dict[int, float] = {}
@@ -108,15 +110,12 @@ class Operations:
         self._scalars: Any = scalars
         self._fresh = len(scalars)
         wanted = [*wanted, *chain.from_iterable(each.factors for each in outers)]
-        is_alive = alive(scalars, wanted)
-        matrices, covered = matrices_of(scalars, is_alive, wanted, uniform) if uniform else ({}, set())
-        living = numpy.flatnonzero(numpy.frombuffer(is_alive, numpy.uint8))
-        kinds = numpy.fromiter(map(id, map(type, compress(scalars, is_alive))), numpy.int64, len(living))
-
-        def of_kind(kind: type[Scalar]) -> Index:
-            return numpy.compress(kinds == id(kind), living)
-
-        numbers: dict[int, float] = {number: self._scalars[number].number for number in of_kind(Number).tolist()}
+        columns = columns or Columns(scalars)
+        uses = columns.uses(wanted)
+        matrices, covered = matrices_of(scalars, uses.tolist(), uniform) if uniform else ({}, set())
+        uses[[*covered]] = 0
+        columns = columns.those(uses > 0)
+        numbers = {number: self._scalars[number].number for number in columns.numbers(Number).tolist()}
         self._numbers = numbers
         literals = PLAIN.union(numbers.values())
         if len(literals) > most_literals:
@@ -131,10 +130,10 @@ class Operations:
                 due.append((number, self._matrix(matrices[number])))
             if number in numbers and number not in literal_of:
                 self.constants[number] = numbers[number]
-        due += self._vectors(of_kind(Component).tolist())
-        due += self._loops(of_kind(Looped).tolist(), of_kind(Picked).tolist(), arrays)
-        applied, applications, together = self._applications(of_kind(Application))
-        summed, sums = self._sums(numpy.setdiff1d(of_kind(Terms), [*covered], assume_unique=True))
+        loops, picked, components = (columns.numbers(kind).tolist() for kind in (Looped, Picked, Component))
+        due += [*self._vectors(components), *self._loops(loops, picked, arrays)]
+        applied, applications, together = self._applications(columns)
+        summed, sums = self._sums(columns)
         firsts = accumulate([len(outer.sums) for outer in outers], initial=0)
         due += [*together, *((self._fresh, self._outer(*each)) for each in zip(outers, firsts))]
         places = numpy.concatenate([numpy.array([place for place, _ in due], numpy.int64), applied, summed])
@@ -182,18 +181,17 @@ class Operations:
                     each.require_emission()
         return number
 
-    def _applications(self, numbers: Index) -> tuple[Index, Listing, Due]:
+    def _applications(self, columns: Columns) -> tuple[Index, Listing, Due]:
         """The operations for primitives, and their scalars; inexact functions of the same operands become one."""
-        applications = [*map(self._scalars.__getitem__, numbers.tolist())]
-        args = Lists.of([*map(attrgetter("args"), applications)])
+        numbers, applications, args = columns.numbers(Application), columns.of_kind(Application), columns.args
         primitives = [*map(attrgetter("primitive"), applications)]
         place_of = {primitive: place for place, primitive in enumerate(dict.fromkeys(primitives))}
         places = numpy.fromiter(map(place_of.__getitem__, primitives), numpy.int64, len(numbers))
-        literals = self._literal[args.numbers]
+        literals, starts = self._literal[args.numbers], args.starts
         found = numpy.zeros((3, len(numbers)), numpy.int64)  # heads, sizes, and whether results may be shared
         for n_args in {*args.lengths.tolist()}:
             chosen = numpy.flatnonzero(args.lengths == n_args)
-            own = Lists(args.lengths, literals).at(chosen).numbers.reshape(len(chosen), n_args)
+            own = literals[starts[chosen, None] + numpy.arange(n_args)]
             kinds, firsts = alike(numpy.column_stack([places[chosen], own]))
             rows = [(primitives[chosen[first]], self._literals(own[first])) for first in firsts.tolist()]
             heads = [self._head(Apply(*row)) for row in rows]
@@ -269,15 +267,11 @@ class Operations:
         self._fresh = found.fresh
         return due
 
-    def _sums(self, numbers: Index) -> tuple[Index, Listing]:
+    def _sums(self, columns: Columns) -> tuple[Index, Listing]:
         """The operations for sums, and their scalars; a long sum is a chain of short ones."""
-        sums: list[Terms] = [*map(self._scalars.__getitem__, numbers.tolist())]
-        n_terms = numpy.fromiter(map(len, map(attrgetter("xs"), sums)), numpy.int64, len(sums))
-        signs, xs, ys = (
-            numpy.fromiter(chain.from_iterable(map(attrgetter(name), sums)), kind, n_terms.sum())
-            for name, kind in (("cs", float), ("xs", int), ("ys", int))
-        )
+        numbers, sums = columns.numbers(Terms), columns.of_kind(Terms)
         from_zero = numpy.fromiter(map(attrgetter("from_zero"), sums), numpy.bool_, len(sums))
+        n_terms, (signs, xs, ys) = columns.terms.lengths // 3, columns.terms.numbers.reshape(-1, 3).T
         parts = Lists(numpy.maximum(1, -(-n_terms // LONGEST_SUM)), numpy.array([]))
         owners, is_last = parts.owners, numpy.zeros(parts.lengths.sum(), numpy.bool_)
         is_last[parts.starts[1:] - 1] = True
@@ -289,7 +283,7 @@ class Operations:
         goes_on = numpy.flatnonzero(~is_last) + 1  # the parts that continue another
         has_before = numpy.zeros(len(results), numpy.bool_)
         has_before[goes_on] = True
-        table = numpy.array([signs > 0.0, self._literal[xs], self._literal[ys]])
+        table = numpy.array([signs > 0, self._literal[xs], self._literal[ys]])
         heads = numpy.zeros(len(results), numpy.int64)
         starts = sizes.cumsum() - sizes
         flags = numpy.array([from_zero[owners], has_before])

@@ -6,14 +6,13 @@ columns of the products of each of some x with each of some y are an `Outer`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from autograd_mini.compiler.code.libraries import host_registers
-from autograd_mini.compiler.ir.scalars import ONE, Number, Scalar, Terms, of_kind, operands
+from autograd_mini.compiler.ir.scalars import ONE, Number, Scalar, Terms, of_kind
 from autograd_mini.compiler.partition import SMALLEST_MATRIX, SMALLEST_OUTER, parts_of_an_outer, rows_of_a_matrix
 
 T = TypeVar("T")
@@ -76,13 +75,12 @@ class Sums:
     """The sums among scalars, as products.
 
     Attributes:
-        uses: how often each scalar is read or wanted.
+        uses: how often each scalar is read or wanted; 0 if it is not needed.
     """
 
-    def __init__(self, scalars: Sequence[Any], is_alive: Sequence[int], wanted: Sequence[int]) -> None:
+    def __init__(self, scalars: Sequence[Any], uses: Sequence[int]) -> None:
         self.scalars: Sequence[Any] = scalars
-        living = map(operands, compress(scalars, is_alive))
-        self.uses: Counter[int] = Counter(chain(wanted, chain.from_iterable(living)))
+        self.uses: Sequence[int] = uses
         self.numbers: dict[int, float] = {each: scalars[each].number for each in of_kind(scalars, Number)}
         self._ones = {ONE, *(number for number, each in self.numbers.items() if each == 1.0)}
 
@@ -93,7 +91,7 @@ class Sums:
         before: list[int] = []
         ones, terms = self._ones, self.scalars[number]
         while True:
-            factors = zip(terms.cs, terms.xs, [ONE if y in ones else y for y in terms.ys])
+            factors = [(c, x, ONE if y in ones else y) for c, x, y in terms]
             parts.append([(c, y, ONE) if x in ones else (c, x, y) for c, x, y in factors])
             if terms.from_zero or not parts[-1]:
                 break
@@ -116,14 +114,14 @@ class _Row(NamedTuple):
 
 
 def matrices_of(
-    scalars: Sequence[Scalar], is_alive: Sequence[int], wanted: Sequence[int], uniform: Collection[int]
+    scalars: Sequence[Scalar], uses: Sequence[int], uniform: Collection[int]
 ) -> tuple[dict[int, MatrixScalars], set[int]]:
     """The matrices among the sums, each by the first of its results, where it is computed; and all sums in them.
 
     Args:
         uniform: inputs that are the same for all columns.
     """
-    sums, kinds = Sums(scalars, is_alive, wanted), bytearray(len(scalars))
+    sums, kinds = Sums(scalars, uses), bytearray(len(scalars))
     for number in uniform:
         kinds[number] = UNIFORM
     for number in sums.numbers:
@@ -132,7 +130,7 @@ def matrices_of(
     groups: dict[_Key, list[_Row]] = {}
     within: set[int] = set()
     for number in range(len(scalars) - 1, -1, -1):
-        if is_alive[number] and type(scalars[number]) is Terms and number not in within:
+        if uses[number] and type(scalars[number]) is Terms and number not in within:
             found = _row(sums, number, kinds)
             if found is not None:
                 groups.setdefault(found[0], []).append(found[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from itertools import compress, pairwise
+from itertools import compress, pairwise, repeat
 from math import nan
 from typing import Any, NamedTuple
 
@@ -135,7 +135,6 @@ class ScalarTape(Growing):
         self._rule_of: dict[Any, Rule] = {}  # by the primitive and the states of its arguments
         self._states: list[int] = []  # whether a scalar is active, and which constant it is
         self._constant_of: dict[str, int] = {}
-        self._signs: dict[tuple[float, ...], tuple[float, ...]] = {}  # most sums share theirs
         self._sums: list[list[Any] | None] = []  # the adjoint of each scalar so far, Σ c·x·y as [c, x, y, c, x, y, …]
         self._picked: dict[int, list[int]] = {}  # for each loop, its results that have an adjoint
 
@@ -180,7 +179,7 @@ class ScalarTape(Growing):
                 if kind is Application:
                     spread(number, scalar, adjoint, active)
                 elif kind is Terms:
-                    for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
+                    for c, x, y in scalar:
                         if active[x]:
                             give(x, c, adjoint, y)
                         if active[y]:
@@ -197,18 +196,15 @@ class ScalarTape(Growing):
             self._sums[number] = [c, x, y]
             return
         if len(terms) >= 3 * MOST_CONTRIBUTIONS:
-            terms[:] = [1.0, self._total(terms), ONE]
+            terms = self._sums[number] = [1.0, self._total(terms), ONE]
         terms += c, x, y
 
     def _total(self, terms: list[Any]) -> int:
-        if len(terms) > 3:
-            cs, xs, ys = tuple(terms[::3]), tuple(terms[1::3]), tuple(terms[2::3])
-        else:
+        if len(terms) == 3:
             c, x, y = terms
             if c == 1.0 and ONE in (x, y):
                 return int(x or y)
-            cs, xs, ys = (c,), (x,), (y,)
-        return self.add(Terms(self._signs.setdefault(cs, cs), xs, ys))
+        return self.add(Terms(terms))
 
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
         """Add what the adjoint of an application contributes to its arguments."""
@@ -288,6 +284,5 @@ class ScalarTape(Growing):
         return [self._applied(primitive, *args) for args in zip(x, y)]
 
     def combined(self, terms: Sequence[tuple[float, Sequence[int], Sequence[int] | None]]) -> list[int]:
-        signs = tuple([c for c, _, _ in terms])
-        xs, ys = zip(*[x for _, x, _ in terms]), zip(*[y or [ONE] * len(x) for _, x, y in terms])
-        return [self.add(Terms(signs, x, y)) for x, y in zip(xs, ys)]
+        each = [zip(repeat(c), x, repeat(ONE) if y is None else y) for c, x, y in terms]
+        return [self.add(Terms.of(own)) for own in zip(*each)]

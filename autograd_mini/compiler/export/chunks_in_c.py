@@ -55,7 +55,7 @@ def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body
         room += len(numbers)
     scratch, room = room, room + kernel.n_scratch
     bases = {UNIFORM: uniform, SCRATCH: scratch, SIZES: room, **dict(enumerate(starts))}
-    memory = [bases[array] + row for array, row in kernel.places()]
+    memory = [bases[array] + row for array, row in kernel.places().tolist()]
     functions, lines = _chunks(name, kernel, memory, constants)
     found = {each: from_place(place) for each, place in first.items()}
     return Body(name, functions, pieces([*copies, *lines]), found, room)

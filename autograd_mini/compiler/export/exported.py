@@ -200,7 +200,7 @@ class Exported:
         scalars = self.plan.source.scalars
         growing = Growing(scalars.scalars)
         weights = growing.inputs(len(self.slots), self.n_outputs)
-        total = growing.add(Terms([1.0] * self.n_outputs, [*weights], [*scalars.outputs]))
+        total = growing.add(Terms.of([(1.0, *each) for each in zip(weights, scalars.outputs)]))
         frame = Frame([*self.slots, self.weights, self.plan.inputs[-1]], False)
         return Source(Scalars(growing.scalars, [total], scalars.guards), frame)
 

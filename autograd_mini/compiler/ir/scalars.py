@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import chain, compress, count, repeat
 from operator import is_, is_not
 from typing import TYPE_CHECKING, Any
@@ -59,37 +59,31 @@ class Component:
 
 @dataclass(eq=False, slots=True)
 class Terms:
-    """A sum Σ c·x·y over three sequences of equal length, each c 1 or -1; one that grows has lists.
+    """A sum Σ c·x·y, each c 1 or -1, as one list: c, x and y of the first term, of the second, and so on.
 
     It may be added in any order. If it is `from_zero`, it begins with 0.0, and so is never -0.0.
     """
 
-    cs: Any = field(default_factory=list)
-    xs: Any = field(default_factory=list)
-    ys: Any = field(default_factory=list)
+    flat: list[Any] = field(default_factory=list)
     from_zero: bool = False
-    _factors: Any = field(default=None, init=False)
+    _columns: Any = field(default=None, init=False)
+
+    @classmethod
+    def of(cls, terms: Iterable[tuple[float, int, int]], from_zero: bool = False) -> Terms:
+        return cls([*chain.from_iterable(terms)], from_zero)
+
+    def __iter__(self) -> Iterator[tuple[float, int, int]]:
+        return zip(self.flat[::3], self.flat[1::3], self.flat[2::3])
 
     @property
-    def factors(self) -> NDArray[numpy.int64]:
-        """`xs` and `ys` as one array, [2, terms], which is kept."""
-        if self._factors is None or self._factors.shape[1] != len(self.xs):
-            self._factors = numpy.fromiter(chain(self.xs, self.ys), numpy.int64, 2 * len(self.xs)).reshape(2, -1)
-        return self._factors  # type: ignore[no-any-return]
-
-    def append(self, c: float, x: int, y: int) -> None:
-        self.cs.append(c)
-        self.xs.append(x)
-        self.ys.append(y)
-
-    def extend(self, other: Terms) -> None:
-        self.cs += other.cs
-        self.xs += other.xs
-        self.ys += other.ys
-        self.from_zero |= other.from_zero
+    def columns(self) -> NDArray[numpy.int64]:
+        """All c, all x and all y as one array, [3, terms], which is kept."""
+        if self._columns is None or self._columns.shape[1] != len(self):
+            self._columns = numpy.fromiter(self.flat, numpy.int64, len(self.flat)).reshape(-1, 3).T
+        return self._columns  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
-        return len(self.cs)
+        return len(self.flat) // 3
 
 
 @dataclass(eq=False, slots=True)
@@ -153,7 +147,7 @@ def of_kind(scalars: Iterable[Scalar], kind: type[Scalar]) -> list[int]:
 def operands(scalar: Scalar) -> Iterable[int]:
     """The scalars that a scalar reads."""
     if isinstance(scalar, Terms):
-        return chain(scalar.xs, scalar.ys)
+        return chain(scalar.flat[1::3], scalar.flat[2::3])
     if isinstance(scalar, Application):
         return scalar.args
     if isinstance(scalar, Component):
@@ -188,13 +182,10 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
     start = first_computed(scalars)
     for number in compress(range(len(scalars) - 1, start - 1, -1), reversed(found)):
         scalar = scalars[number]
-        if type(scalar) is Application:
-            for arg in scalar.args:
-                found[arg] = 1
-        elif type(scalar) is Terms and len(scalar.cs) > MANY:
-            numpy.frombuffer(found, dtype=numpy.uint8)[scalar.factors] = 1
+        if type(scalar) is Terms and len(scalar) > MANY:
+            numpy.frombuffer(found, dtype=numpy.uint8)[scalar.columns[1:]] = 1
         else:
-            for operand in operands(scalar):
+            for operand in scalar.args if type(scalar) is Application else operands(scalar):
                 found[operand] = 1
     return found
 
@@ -208,17 +199,11 @@ def depending(
         on: 1 for each of these; it is completed in place, and returned.
         goes_on: whether the result of a primitive counts as depending on its operands.
     """
-    is_found, passes = on.__getitem__, {}
+    passes = cache(goes_on)
     for number in range(first_computed(scalars), len(scalars)):
         scalar = scalars[number]
-        if type(scalar) is Application:
-            for arg in scalar.args:
-                if on[arg]:
-                    primitive = scalar.primitive
-                    if primitive not in passes:
-                        passes[primitive] = goes_on(primitive)
-                    on[number] = on[number] or passes[primitive]
-                    break
-        elif any(map(is_found, operands(scalar))):
-            on[number] = 1
+        for operand in scalar.args if type(scalar) is Application else operands(scalar):
+            if on[operand]:
+                on[number] = on[number] or type(scalar) is not Application or passes(scalar.primitive)
+                break
     return on

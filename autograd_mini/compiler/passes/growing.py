@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from math import nan
 from typing import Any
 
@@ -71,12 +70,12 @@ class Growing:
     def sum(self, numbers: Sequence[int]) -> int:
         if len(numbers) == 1:
             return numbers[0]
-        return self.add(Terms([1.0] * len(numbers), [*numbers], [ONE] * len(numbers)))
+        return self.add(Terms.of([(1.0, number, ONE) for number in numbers]))
 
     def again(self, scalar: Scalar, place: Callable[[int], int]) -> int:
         """Add a scalar again, with operands that `place` gives for the old ones."""
         if isinstance(scalar, Terms):
-            return self.add(replace(scalar, xs=[*map(place, scalar.xs)], ys=[*map(place, scalar.ys)]))
+            return self.add(Terms.of([(c, place(x), place(y)) for c, x, y in scalar], scalar.from_zero))
         if isinstance(scalar, Component):
             return self.components(scalar.vector.primitive, [*map(place, scalar.vector.args)])[scalar.index]
         if isinstance(scalar, Application):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain, filterfalse, islice
+from itertools import chain, filterfalse, islice, repeat
 from typing import Any
 
 import numpy
@@ -17,9 +17,9 @@ import numpy
 from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Number, Picked, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.nodes import Kept, Scanned
+from autograd_mini.compiler.passes.recording import Recording
 from autograd_mini.compiler.passes.tracing import Guard, Trace, truth_of
 from autograd_mini.graph import topological_order
-from autograd_mini.numbering import numbered
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
 
@@ -40,7 +40,7 @@ def with_one_guard(traced: Trace) -> Trace:
     known = set(traced.order)
     more = [node for node in topological_order(total) if node not in known]
     one = Guard(total, True, traced.guards[-1].line)
-    return replace(traced, guards=[one], order=[*traced.order, *more])
+    return replace(traced, guards=[one], order=[*traced.order, *more], recording=None)
 
 
 def normalise(trace: Trace) -> Scalars:
@@ -61,31 +61,39 @@ class _Normaliser(Growing):
         self.chains: dict[int, _Chain] = {}
         self.sums: set[int] = set()  # sums that are not chains of +
         for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
-            self.inputs(array, len(values))
-        leaves = [*chain.from_iterable(trace.inputs), *trace.parameters]
-        self.computed = [*filterfalse({*leaves}.__contains__, trace.order)]
-        roots = [*trace.outputs, *[guard.node for guard in trace.guards]]
-        self.n_parents, places, _ = numbered(leaves, self.computed, roots)
-        self.operands, own = places[: len(places) - len(roots)], places[len(places) - len(roots) :]
-        self.roots = own[: len(trace.outputs)], own[len(trace.outputs) :]
-        uses = numpy.bincount(numpy.fromiter(chain(places, own), int), minlength=len(leaves) + len(self.computed))
-        self.uses = uses[len(leaves) :].tolist()  # those as roots count twice: roots must stay scalars
+            lanes = self.inputs(array, len(values))
+        parameters = dict(zip(trace.parameters, lanes))
+        given, recording = [*chain.from_iterable(trace.inputs), *trace.parameters], trace.recording
+        if recording is None or not recording.is_whole:
+            made = [*filterfalse({*given}.__contains__, trace.order)]
+            roots = [*trace.outputs, *[guard.node for guard in trace.guards]]
+            recording = Recording(made, given, roots, parameters.__contains__)
+        self.recording, self.n_outputs = recording, len(trace.outputs)
+        self.scalar_at = [*range(1, 1 + len(recording.inputs)), *[ONE] * len(recording.made)]  # for each node
+        self.scalar_at += [parameters.get(node) or self.number(node._number) for node in recording.others]
 
     def normalised(self) -> Scalars:
-        scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order of places
-        operands, place = iter(self.operands), scalar_at.__getitem__
-        are_constant, rule_of, plain = self.constants.issuperset, _RULES.get, set[Any]()
-        for node, n_parents, n_uses in zip(self.computed, self.n_parents, self.uses):
+        recording, n_given = self.recording, len(self.recording.inputs)
+        roots = recording.used[len(recording.used) - len(recording.roots) :]
+        uses = recording.uses + numpy.bincount(roots, minlength=len(recording.uses))  # twice: they must stay scalars
+        scalar_at, operands, place = self.scalar_at, iter(recording.used), self.scalar_at.__getitem__
+        are_constant, rule_of, scalars = self.constants.issuperset, _RULES.get, self.scalars
+        plain: dict[Any, dict[tuple[int, ...], int]] = {}  # for operations without rules, what they were applied to
+        nodes = zip(recording.made, recording.n_parents, uses[n_given:].tolist())
+        for own_place, (node, n_parents, n_uses) in enumerate(nodes, n_given):
             if n_parents == 2:
                 args: tuple[int, ...] = scalar_at[next(operands)], scalar_at[next(operands)]
             else:
                 args = tuple(map(place, islice(operands, n_parents)))
             operation: Any = node.operation
             if are_constant(args):
-                scalar_at.append(self.number(node._number))
+                scalar_at[own_place] = self.number(node._number)
                 continue
-            if operation in plain:
-                number = self.application(operation, args)
+            known = plain.get(operation)
+            if known is not None:
+                number = known.setdefault(args, len(scalars))
+                if number == len(scalars):
+                    scalars.append(Application(operation, args))
             elif (rule := rule_of(operation)) is not None:
                 number = rule(self, args)
             elif type(operation) is Scanned:
@@ -95,13 +103,13 @@ class _Normaliser(Growing):
             elif operation.base in _VECTORS:
                 number = self._component(operation, args)
             else:
-                plain.add(operation)
+                plain[operation] = self._applied_to[operation]
                 number = self.application(operation, args)
-            scalar_at.append(number)
+            scalar_at[own_place] = number
             if n_uses == 1:
                 self.single_use.add(number)
-        outputs, guards = ([*map(place, places)] for places in self.roots)
-        return Scalars(self.scalars, outputs, guards)
+        found = [*map(place, roots)]
+        return Scalars(self.scalars, found[: self.n_outputs], found[self.n_outputs :])
 
     def number(self, number: float) -> int:
         found = super().number(number)
@@ -173,13 +181,14 @@ class _Normaliser(Growing):
         for number in args:
             scalar = self.scalars[number]
             if number in self.single_use and number in self.sums:
-                terms.extend(scalar)  # type: ignore[arg-type]
+                terms.flat += scalar.flat  # type: ignore[union-attr]
+                terms.from_zero |= scalar.from_zero  # type: ignore[union-attr]
             elif self._is_product(number):
                 args = scalar.args  # type: ignore[union-attr]
                 (c, x), (d, y) = self._signed(args[0]), self._signed(args[-1])
-                terms.append(c * d, x, y)
+                terms.flat += c * d, x, y
             else:
-                terms.append(*self._signed(number), ONE)
+                terms.flat += *self._signed(number), ONE
         return self.add(terms)
 
     def _signed(self, number: int) -> tuple[float, int]:
@@ -196,7 +205,7 @@ class _Normaliser(Growing):
 
     def _dot(self, args: tuple[int, ...]) -> int:
         half = len(args) // 2
-        found = self.add(Terms([1.0] * half, [*args[:half]], [*args[half:]], from_zero=True))
+        found = self.add(Terms.of(zip(repeat(1.0), args[:half], args[half:]), from_zero=True))
         self.sums.add(found)
         return found
 

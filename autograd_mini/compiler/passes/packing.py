@@ -80,10 +80,10 @@ def _form(scalar: Any, form_of: Sequence[int], forms: Index) -> Any:
         return scalar.primitive, *map(form_of.__getitem__, scalar.args)
     if type(scalar) is Terms:
         if len(scalar) > MANY:
-            x, y = forms[scalar.factors]
+            x, y = forms[scalar.columns[1:]]
             pairs = {divmod(pair, len(forms)) for pair in _distinct(x * len(forms) + y)}
         else:
-            pairs = {*zip(map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys))}
+            pairs = {(form_of[x], form_of[y]) for _, x, y in scalar}
         return "sum", scalar.from_zero, frozenset([(x, y) if x <= y else (y, x) for x, y in pairs])
     if isinstance(scalar, Component):
         return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
@@ -102,7 +102,7 @@ def sizes_of(scalars: Scalars, forms: dict[Any, Numbers]) -> tuple[int, int, int
         if not isinstance(first, Input | Number):
             n_scalars += len(members)
         if isinstance(first, Terms):
-            most_terms = max(most_terms, sum([len(scalars.scalars[number].cs) for number in members]))  # type: ignore
+            most_terms = max(most_terms, sum([len(scalars.scalars[number]) for number in members]))  # type: ignore
     return len(forms), n_scalars, most_terms
 
 
@@ -207,12 +207,12 @@ class _Packed:
 
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
-        signs = numpy.fromiter(chain.from_iterable([scalar.cs for scalar in scalars]), float, lane.size)
         if lane.size > MANY * len(scalars):
-            xs, ys = numpy.concatenate([scalar.factors for scalar in scalars], axis=1)
+            terms = numpy.concatenate([scalar.columns for scalar in scalars], axis=1)
         else:
-            factors = [scalar.xs for scalar in scalars], [scalar.ys for scalar in scalars]
-            xs, ys = (numpy.fromiter(chain.from_iterable(each), numpy.int64, lane.size) for each in factors)
+            flat = chain.from_iterable([scalar.flat for scalar in scalars])
+            terms = numpy.fromiter(flat, numpy.int64, 3 * lane.size).reshape(-1, 3).T
+        signs, xs, ys = terms[0].astype(float), *terms[1:]
         first, second = self._pack_of[xs], self._pack_of[ys]
         swapped = (ys != ONE) & ((xs == ONE) | (self._rank[first] > self._rank[second]))
         xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import compress
 from operator import attrgetter, is_
 
 import numpy
+from numpy.typing import NDArray
 
 from autograd_mini.graph import topological_order
 from autograd_mini.numbering import numbered
@@ -17,7 +18,7 @@ from autograd_mini.value import Value
 _operation = attrgetter("operation")
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Recording:
     """What one run recorded.
 
@@ -26,26 +27,33 @@ class Recording:
         inputs: the Values that it was given.
         roots: the nodes that are wanted: results and decisions.
         is_foreign: whether a leaf is a variable that the run did not make.
+        n_parents, used, others: how many parents each of those made has; the numbers of these, one after the other, and
+            of the roots; all other nodes among them. Inputs have the first numbers, then come those made, then others.
     """
 
     made: list[Value]
     inputs: list[Value]
     roots: list[Value]
     is_foreign: Callable[[Value], bool]
-    n_parents: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.n_parents, self._used, self._others = numbered(self.inputs, self.made, self.roots)
+        self.n_parents, self.used, self.others = numbered(self.inputs, self.made, self.roots)
+
+    @cached_property
+    def uses(self) -> NDArray[numpy.int64]:
+        """How often each node is used."""
+        return numpy.bincount(numpy.fromiter(self.used, numpy.int64), minlength=len(self.inputs) + len(self.made))
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether all that was made is used, and the others are leaves, as is usual."""
+        return bool(self.uses[len(self.inputs) :].all()) and not any(map(_operation, self.others))
 
     def order(self, roots: Sequence[Value]) -> list[Value]:
         """All nodes that the roots depend on, in the order in which the function made them, so that the neurons of a
         layer come one after the other; nodes from before the run come first, or where they are first used."""
-        n, n_known = len(self.inputs), len(self.inputs) + len(self.made)
-        reached = numpy.zeros(n_known + len(self._others), numpy.bool_)
-        reached[numpy.fromiter(self._used, int, len(self._used))] = True
-        is_all_used = roots is self.roots and reached[n:n_known].all()
-        if is_all_used and not any(map(_operation, self._others)):  # the usual case; others are leaves
-            return [*compress(self.inputs, reached.tolist()), *self._others, *self.made]
+        if roots is self.roots and self.is_whole:
+            return [*compress(self.inputs, self.uses.tolist()), *self.others, *self.made]
         return self._order_of_some(roots)
 
     def _order_of_some(self, roots: Sequence[Value]) -> list[Value]:
@@ -66,13 +74,13 @@ class Recording:
 
     def repeats(self, first: Recording) -> bool:
         """Whether this run recorded the same as a first run, node by node, with the same constants."""
-        if (self.n_parents, self._used) != (first.n_parents, first._used):
+        if first is None or (self.n_parents, self.used) != (first.n_parents, first.used):
             return False
         if len(self.inputs) != len(first.inputs) or len(self.roots) != len(first.roots):
             return False
         if not all(map(is_, map(_operation, first.made), map(_operation, self.made))):
             return False
-        return all(map(partial(self._is_same, first), first._others, self._others))
+        return all(map(partial(self._is_same, first), first.others, self.others))
 
     def _is_same(self, first: Recording, leaf: Value, its: Value) -> bool:
         """Whether a leaf of the first run, from before it or a constant, is the same as one of this run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy
@@ -44,9 +45,8 @@ class ScalarExecutor(Runner):
         places: dict[int, Place] = {}
         sums: list[int] = []
         summed: list[tuple[int, slice]] = []
-        taken = {*of_kind(scalars, Picked)}  # a result cannot take the place of what loops read or give
-        for number in of_kind(scalars, Looped):
-            taken.update(scalars[number].args)  # type: ignore[union-attr]
+        loops: list[Any] = [scalars[number] for number in of_kind(scalars, Looped)]  # no result takes their places
+        taken = {*chain(of_kind(scalars, Picked), *[each.args for each in loops])} if loops else set()
         for name, numbers in program.results.items():
             place = len(self.lanes)
             self.lanes.append(len(numbers))
@@ -84,7 +84,7 @@ def places_of_inputs(scalars: Sequence[Any], arrays: Iterable[int]) -> dict[int,
 def own_scalar(scalars: list[Scalar], number: int, taken: set[int]) -> int:
     """The scalar itself, or a copy if it is an input, a constant or taken already; mark it as taken."""
     if type(scalars[number]) in (Input, Number) or number in taken:
-        scalars.append(Terms([1.0], [number], [ONE]))
+        scalars.append(Terms([1.0, number, ONE]))
         number = len(scalars) - 1
     taken.add(number)
     return number

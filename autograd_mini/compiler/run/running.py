@@ -122,8 +122,7 @@ class KernelStep:
         self.starts: Any = (ctypes.c_int64 * len(starts))(*starts)
         self.linked: dict[int, tuple[Any, Any, int]] = {}
         self.add_up: dict[int, Any] = {}
-        places = numpy.fromiter(chain.from_iterable(kernel.places()), numpy.int64).reshape(-1, 2)
-        self.slots: Index = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
+        self.slots: Index = kernel.places()[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
         self.rows: dict[int, Index] = _by_array(self.slots)
         self.work: int = kernel.work
         self.inputs: list[tuple[int, Any, Any]] = [

@@ -94,7 +94,7 @@ class Body:
         carry, following = [*self.carry], [*self.following]
         if gives and self.tied is not None:
             carry += growing.inputs(0, 1)
-            following.append(growing.add(Terms([1.0, 1.0], [carry[-1], self.tied], [ONE, ONE])))
+            following.append(growing.add(Terms([1.0, carry[-1], ONE, 1.0, self.tied, ONE])))
         outputs = [following, *([self.kept] if gives else []), *([self.state] if keeps else [])]
         return Program(growing.scalars, [carry, self.x, self.outside], self.fixed, outputs, [(0, 0)])
 
@@ -123,7 +123,7 @@ class Body:
         found = tape.reverse(seeds, [*self.carry, *self.x, *self.outside])
         numbers = [tape.number(0.0) if each is None else each for each in found]
         n, m = len(self.carry), len(self.carry) + len(self.x)
-        totals = [tape.add(Terms([1.0, 1.0], [*each], [ONE, ONE])) for each in zip(before, numbers[m:])]
+        totals = [tape.add(Terms([1.0, x, ONE, 1.0, y, ONE])) for x, y in zip(before, numbers[m:])]
         inputs = [self.carry, self.x, self.outside, of_following, of_kept, before]
         outputs = [numbers[:n], numbers[n:m], totals]
         return Program(tape.scalars, inputs, self.fixed, outputs, [(3, 0), (5, 2)])
@@ -152,9 +152,9 @@ def _doubts_of(tape: Growing, first: int) -> list[int]:
     found = []
     for number, scalar in enumerate(tape.scalars[first:], first):
         if type(scalar) is Terms:
-            pairs |= dict.fromkeys(each for each in zip(scalar.xs, scalar.ys) if ONE not in each)
+            pairs |= dict.fromkeys((x, y) for _, x, y in scalar if ONE not in (x, y))
             total = tape.operand(number)
-            terms = [tape.operand(x) * tape.operand(y) for x, y in zip(scalar.xs, scalar.ys)]
+            terms = [tape.operand(x) * tape.operand(y) for _, x, y in scalar]
             squares = sum([term * term for term in terms])  # nan where a term is
             found.append(tape.number_of(_not_equal(total, total) * _equal(squares, squares)))
         elif type(scalar) is Application and scalar.primitive in _PRODUCTS:

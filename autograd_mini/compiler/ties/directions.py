@@ -104,7 +104,7 @@ class _Direction(Growing):
         """The tangent of a scalar, by those of its operands."""
         scalar = self.scalars[number]
         if type(scalar) is Terms:
-            terms = [*zip(scalar.cs, scalar.xs, scalar.ys), *zip(scalar.cs, scalar.ys, scalar.xs)]
+            terms = [*scalar, *[(c, y, x) for c, x, y in scalar]]
             return self._combined([(c, self.tangent(self.operand(x)), y) for c, x, y in terms])
         if type(scalar) is Component:  # with the softmax y: yⱼ·(tⱼ - Σ y·t), and of its logarithm what is in brackets
             xs = [*map(self.operand, scalar.vector.args)]
@@ -134,7 +134,7 @@ class _Direction(Growing):
         found = Terms()
         for c, tangent, scalar in terms:
             if isinstance(tangent, Operand) or tangent != 0.0:
-                found.append(c, self.number_of(tangent), scalar)
+                found.flat += c, self.number_of(tangent), scalar
         return Operand(self, self.add(found)) if len(found) else 0.0
 
     def side(self, x: Any) -> Any:

@@ -82,7 +82,7 @@ def test_by_demand_operands_come_first(n, data):
     scalars = [Number(1.0), *[Input(0, 1)] * INPUTS]
     for number in range(len(scalars), len(scalars) + n):
         reads = data.draw(st.lists(st.integers(1, number - 1), min_size=1, max_size=20))
-        scalars.append(Terms([1.0] * len(reads), reads, [ONE] * len(reads)))
+        scalars.append(Terms.of([(1.0, each, ONE) for each in reads]))
     wanted = data.draw(st.lists(st.integers(1 + INPUTS, len(scalars) - 1), min_size=1, max_size=4, unique=True))
     operations = Operations(scalars, wanted)
     ordered = [*operations.by_demand(wanted)]

@@ -47,13 +47,13 @@ def programs(draw):
             ws = [weights[(3 * row + 5 * k) % WEIGHTS] for k in range(n_factors)]
             if how == "constants":
                 ws = [weights[0] if row == 0 else 1 + WEIGHTS + INPUTS + 3] * n_factors  # those of one row differ
-            terms = Terms([*signs], ws, [*factors], how == "from zero")
+            terms = Terms.of(zip(signs, ws, factors), how == "from zero")
             if how in ("started", "went on"):
                 start = known[row % len(known)]
                 if how == "went on":
-                    scalars.append(Terms([*signs], ws[::-1], [*factors]))
+                    scalars.append(Terms.of(zip(signs, ws[::-1], factors)))
                     start = len(scalars) - 1
-                terms = Terms([1.0, *signs], [start, *ws], [ONE, *factors])
+                terms = Terms.of([(1.0, start, ONE), *zip(signs, ws, factors)])
             scalars.append(terms)
             sums.append(len(scalars) - 1)
         known += sums[-n_rows:][:4]
@@ -68,7 +68,7 @@ def outer_sums(draw, known):
     for i in range(n_rows):
         for j in range(len(ys)):
             pairs = [(known[(i + step * k) % len(known)], ys[(j + k) % len(ys)]) for k in range(n_terms)]
-            found.append(Terms([1.0] * n_terms, *map(list, zip(*pairs))))
+            found.append(Terms.of([(1.0, x, y) for x, y in pairs]))
     return found
 
 
@@ -86,12 +86,9 @@ def exact(scalars, arrays, n):
         elif isinstance(scalar, Application):
             value = values[scalar.args[0]] ** 2
         else:
-            terms = [c * values[x] * values[y] for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys)]
+            terms = [c * values[x] * values[y] for c, x, y in scalar]
             value = numpy.sum(terms, axis=0)
-            reach = [
-                max(sizes[x].max(initial=0), 1.0) * max(sizes[y].max(initial=0), 1.0)
-                for x, y in zip(scalar.xs, scalar.ys)
-            ]
+            reach = [max(sizes[x].max(initial=0), 1.0) * max(sizes[y].max(initial=0), 1.0) for _, x, y in scalar]
             size = numpy.sum([numpy.abs(term) * r for term, r in zip(terms, reach)], axis=0)
         values.append(value.astype(numpy.longdouble))
         sizes.append(numpy.abs(values[-1]) if size is None else size)
@@ -141,14 +138,14 @@ def test_sums_over_the_batch(data, width, registers, n):
     scalars += [Number(2.5), Number(1.0)]
     known = [*inputs, *range(inputs[-1] + 1, len(scalars)), ONE]
     sums = outer_sums(data.draw, known) + data.draw(
-        st.lists(st.sampled_from([Terms([1.0, -1.0], [1, inputs[0]], [inputs[1], ONE])]), max_size=1)
+        st.lists(st.sampled_from([Terms([1.0, 1, inputs[1], -1.0, inputs[0], ONE])]), max_size=1)
     )
     goes_on = data.draw(st.booleans())  # each from all but its last term, which stand by themselves
     numbers = []
     for terms in sums:
         if goes_on and len(terms) > 1:
-            scalars.append(Terms(terms.cs[:-1], terms.xs[:-1], terms.ys[:-1]))
-            terms = Terms([1.0, terms.cs[-1]], [len(scalars) - 1, terms.xs[-1]], [ONE, terms.ys[-1]])
+            scalars.append(Terms(terms.flat[:-3]))
+            terms = Terms([1.0, len(scalars) - 1, ONE, *terms.flat[-3:]])
         numbers.append(len(scalars))
         scalars.append(terms)
     arrays, found = executor(scalars, {"value": numbers}, width, registers, ["value"])
