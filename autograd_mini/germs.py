@@ -186,8 +186,7 @@ def _product(x: Germ, y: Germ) -> Germ:
     big, other = (y, x) if isfinite(x.limit) else (x, y)
     if big.is_log:
         if other.c == 0.0 and isfinite(other.limit):
-            factor = other.limit
-            return Germ(big.limit * factor, big.c * factor, big.p * factor, is_log=True)
+            return Germ(big.limit * other.limit, big.c * other.limit, big.p * other.limit, is_log=True)
         return Germ(0.0 if other.limit == 0.0 else big.limit * other.limit, nan, 0.0)
     if other.limit == 0.0:
         return _term(big.c * other.c if big.c else nan, big.p + other.p if big.c and big.c == big.c else -inf)
@@ -259,8 +258,10 @@ def _arc(name: str, signs: dict[float, float], x: Germ) -> Germ | None:
 
 
 def _length(*xs: Germ) -> Germ | None:
-    """The length √Σx² at the origin, where what is unknown is smaller; None elsewhere."""
-    known = [x for x in xs if x.c and not isnan(x.c)]
+    """The length √Σx² of one quantity, or at the origin, where what is unknown is smaller; None elsewhere."""
+    if len(moving := [x for x in xs if not x.is_zero]) == 1:
+        return abs(moving[0])
+    known = [x for x in moving if x.c and not isnan(x.c)]
     least = min([x.p for x in known], default=inf)
     is_known = known and not any(x.limit != 0.0 or (isnan(x.c) and x.p < least) for x in xs)
     return Germ(0.0, math.hypot(*[x.c for x in known if x.p == least]), least) if is_known else None
@@ -325,10 +326,9 @@ def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
     if found is None:
         return _by_rule(primitive, germs, level)
     result = germ(found)
-    if isfinite(result.limit) and all(map(isfinite, limits)):
-        limit = primitive.forward(*limits)
-        if isfinite(limit) and math.isclose(limit, result.limit):
-            result = Germ(limit, result.c, result.p, is_exact=result.is_exact)  # rounded as in numbers
+    limit = primitive.forward(*limits) if all(map(isfinite, limits)) else nan
+    if isfinite(limit) and math.isclose(limit, result.limit):
+        result = Germ(limit, result.c, result.p, is_exact=result.is_exact)  # rounded as in numbers
     return result.at(level)
 
 

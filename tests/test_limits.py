@@ -1,5 +1,6 @@
 """Ties and zeros in the data, where rules for single operations go wrong, and limits along a line are right."""
 
+from ast import literal_eval
 from itertools import permutations
 from math import inf, isfinite, isnan, nan
 
@@ -45,16 +46,18 @@ from autograd_mini import (
 )
 from autograd_mini.limits import leaves_by_use, step, ties
 
+KINDS = ["add", "sub", "scale", "maximum", "minimum", "max", "relu", "abs", "clip", "leaky"]
+
 
 @st.composite
-def piecewise_linear(draw, depth=5):
+def piecewise_linear(draw, depth=5, kinds=KINDS):
     """A program as nested tuples over + - · max min relu abs clip leaky_relu, with integers and powers of two as
     coefficients, so that it is exact."""
     if depth == 0 or draw(st.integers(0, 5)) == 0:
         return ("x", draw(st.integers(0, 2)))
-    kind = draw(st.sampled_from(["add", "sub", "scale", "maximum", "minimum", "max", "relu", "abs", "clip", "leaky"]))
+    kind = draw(st.sampled_from(kinds))
     factor = draw(st.sampled_from([-2.0, -1.0, 0.5, 1.0, 3.0]))
-    inner = piecewise_linear(depth=depth - 1)
+    inner = piecewise_linear(depth=depth - 1, kinds=kinds)
     return (kind, factor, draw(inner), draw(inner))
 
 
@@ -70,6 +73,8 @@ def run(program, xs):
             return relu(factor * a)
         case "abs":
             return abs(a)
+        case "length":
+            return am.hypot(a, 0.0)
         case "clip":
             return clip(a, -1.0, 0.0)
         case "leaky":
@@ -111,6 +116,14 @@ def test_piecewise_linear_programs_at_the_origin(program, random):
     y.backward()
     assert [x.grad for x in xs] == found
     assert [each.data for each in grad(f)([Value(0.0) for _ in xs])] == found  # of Values it is that of numbers
+
+
+@settings(max_examples=300)
+@given(piecewise_linear(kinds=[*KINDS, "length"]), st.lists(st.sampled_from([0.0, 1.0, -0.5]), min_size=3, max_size=3))
+def test_the_length_of_one_number_is_its_absolute_value(program, point):
+    with_abs = literal_eval(repr(program).replace("length", "abs"))
+    expected = grad(lambda xs: run(with_abs, xs))(point)
+    assert grad(lambda xs: run(program, xs))(point) == pytest.approx(expected, rel=1e-12)
 
 
 @settings(max_examples=100)
@@ -192,6 +205,7 @@ CONVENTIONS = [
     (lambda x, y, z: am.min([x, y, z]), [2.0, 1.0, 1.0], [0.0, 1.0, 0.0]),
     (lambda x: clip(x, -1.0, 1.0), [1.0], [1.0]),
     (lambda x, y: norm([x, y]), [0.0, 0.0], [0.0, 0.0]),
+    (lambda x: norm([1.0 - (x + norm([1.0 - x]))]), [1.0], [0.0]),  # between 0 and 2
     (lambda x: 3 * relu(2 * x) + 1, [0.0], [6.0]),
     (lambda x, y: am.dist([(z := maximum(x, exp(y))), 1.0], [z, x]) + relu(0.0 * x), [1.0, 0.0], [0.0, 0.0]),
 ]
