@@ -14,7 +14,7 @@ from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.partition import MOST_ELIMINATED
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
-from autograd_mini.compiler.passes.tracing import Trace, without_collector
+from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.pipeline import Source, build, program_of, sparse_of
 from autograd_mini.compiler.run.executing import Executor, Target, is_machine
@@ -24,6 +24,7 @@ from autograd_mini.compiler.sparse.eliminating import SparseProgram
 from autograd_mini.compiler.sparse.matrices import Pattern
 from autograd_mini.compiler.ties.careful import careful
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
+from autograd_mini.interrupts import without_collector
 from autograd_mini.structures import Structure
 
 T = TypeVar("T")

@@ -23,9 +23,10 @@ from autograd_mini.compiler.ir.keys import Exact
 from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.passes.merging import merged
-from autograd_mini.compiler.passes.tracing import Place, Trace, difference, trace, without_collector
+from autograd_mini.compiler.passes.tracing import Place, Trace, difference, trace
 from autograd_mini.compiler.run.executing import Target
 from autograd_mini.graph import leaves
+from autograd_mini.interrupts import without_collector
 from autograd_mini.leaving import place
 from autograd_mini.observing import warn_user
 from autograd_mini.primitives import brief

@@ -72,7 +72,7 @@ class Recording:
         _add(roots, order, seen)
         return order
 
-    def repeats(self, first: Recording) -> bool:
+    def repeats(self, first: Recording | None) -> bool:
         """Whether this run recorded the same as a first run, node by node, with the same constants."""
         if first is None or (self.n_parents, self.used) != (first.n_parents, first.used):
             return False

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, filterfalse
 from math import nan
 from operator import is_
 from traceback import walk_tb
-from typing import Any, TypeVar
+from typing import Any
 
 from autograd_mini.adjoints import record_choice
 from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.recording import Recording
-from autograd_mini.interrupts import ensure, write
+from autograd_mini.graph import connect
 from autograd_mini.leaving import place, refusal
+from autograd_mini.numbering import take_numbers
 from autograd_mini.observing import Differentiation, Observer, refused, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief
 from autograd_mini.scanning import Loop
@@ -25,8 +25,6 @@ from autograd_mini.value import Constant, Value
 Line = tuple[str, int]
 Place = tuple[int, int]
 """A number among the arguments: which array it is in, and its place there."""
-
-Result = TypeVar("Result")
 
 COMPARISONS = {
     TABLE.auxiliary[name] for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
@@ -126,9 +124,31 @@ def trace(
             number, or its result holds no numbers.
         ValueError: the result is not made from its inputs nor from any Value.
     """
+    tracer, found = Tracer(f, name, {*chain.from_iterable(inputs)}), None
+    try:
+        found = _trace(tracer, inputs, nest, counts, first)
+        return found
+    finally:
+        if first is not None:  # it ran at another point, of which nothing that stays outside may show numbers
+            made = [*chain.from_iterable(inputs), *tracer.recorded]
+            if found is first and first.recording is not None:
+                take_numbers(made, [*first.recording.inputs, *first.recording.made])
+            else:
+                for node in made:
+                    connect(node, node.parents, (nan,) * len(node.parents), node.operation)
+                    node._number = nan
+
+
+def _trace(
+    tracer: Tracer,
+    inputs: list[list[Value]],
+    nest: Sequence[Any],
+    counts: dict[Place, int] | None,
+    first: Trace | None,
+) -> Trace:
     given = [*chain.from_iterable(inputs)]
-    known = {*given}
-    tracer, call = Tracer(f, name, known), Differentiation(f)
+    f, name, known = tracer.function, tracer.name, {*given}
+    call = Differentiation(f)
     call.variables = known
     with tracer, call:
         try:
@@ -152,10 +172,6 @@ def trace(
                 "is not differentiated: give it as an int that neither wrt nor batch names, or name its "
                 f"argument in static=…{of_array * isinstance(error, IndexError)}"
             ) from error
-        finally:
-            made = [*given, *tracer.recorded]
-            if first is not None:  # at another point, of which nothing that stays outside may show numbers
-                write(made, "_number", [nan] * len(made))
     call.warn_of_refusal()
     if not may_hold_numbers(result):
         raise TypeError(
@@ -168,9 +184,7 @@ def trace(
     decided = [guard.node for guard in tracer.guards]
     recording = Recording(tracer.recorded, given, [*outputs, *decided], call.is_foreign)
     path = [guard.outcome for guard in tracer.guards]
-    then = first and first.recording
-    if first and then and (structure, path) == (first.structure, first.path) and recording.repeats(then):
-        write(made, "_number", [node._number for node in (*then.inputs, *then.made)])
+    if first is not None and (structure, path) == (first.structure, first.path) and recording.repeats(first.recording):
         return first
     order = recording.order(recording.roots)
     others = [*filterfalse(known.__contains__, order)]
@@ -197,22 +211,6 @@ def _raised_at(error: Exception) -> str:
 def truth_of(node: Value) -> Value:
     """A node that is 1 where Python takes the given one for true, else 0."""
     return node if node.operation in COMPARISONS else TABLE.auxiliary["not_equal"](node, 0.0)
-
-
-def without_collector(work: Callable[[], Result]) -> Result:
-    """Return what `work` does, with Python's cyclic garbage collector suspended: on a large graph it would take longer
-    than all the rest. What was made meanwhile counts as old, so that it is not looked through right after."""
-    if not gc.isenabled():
-        return work()
-
-    def suspended() -> Result:
-        gc.disable()
-        result = work()
-        if not gc.get_freeze_count():
-            ensure(gc.unfreeze, gc.freeze)
-        return result
-
-    return ensure(gc.enable, suspended)
 
 
 class Tracer(Observer):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Value, compile, dot, grad, where
+from autograd_mini import Value, compile, dot, grad, gradients, where
 from autograd_mini.optim import SGD
 from autograd_mini.testing.strategies import expressions
 
@@ -187,18 +187,21 @@ def test_comparisons_of_which_something_comes(f, x):
 
 @given(expressions(2), st.booleans())
 def test_what_is_left_outside_shows_the_numbers_of_the_call(program, is_batched):
-    """A function runs twice while it is compiled, the second time at another point."""
+    """A function runs twice while it is compiled, the second time at another point. Derivatives are those of the call,
+    too."""
     left = {}
 
     def f(*xs):
-        left["input"], left["result"] = xs[0], program(*xs)
+        left["inputs"], left["result"] = xs, program(*xs) + 0.0 * xs[0]
         return left["result"] * 1.0
 
-    point = program.point
-    expected = program(*point)
-    compile(f, batch=is_batched)(*([numpy.array([x, x]) for x in point] if is_batched else point))
-    assert left["input"].data == point[0]
-    assert repr(left["result"].data if isinstance(left["result"], Value) else left["result"]) == repr(expected)
+    point = [numpy.array([x, x]) for x in program.point] if is_batched else program.point
+    compile(f, batch=is_batched)(*point)
+    xs, found = [*map(Value, program.point)], left["result"]
+    expected = program(*xs) + 0.0 * xs[0]
+    assert [x.data for x in left["inputs"]] == [*program.point]
+    assert repr(found.data) == repr(expected.data)
+    assert repr(gradients(found, left["inputs"])) == repr(gradients(expected, xs))
 
 
 def test_what_is_left_of_a_run_that_is_not_the_same_again_is_nan():
@@ -211,3 +214,4 @@ def test_what_is_left_of_a_run_that_is_not_the_same_again_is_nan():
     with pytest.raises(ValueError, match="computed two different things"):
         compile(f)(3.0)
     assert [left[0].data, *map(repr, [each.data for each in left[1:]])] == [3.0, *["nan"] * (len(left) - 1)]
+    assert [*map(repr, left[1].local_grads)] == ["nan", "nan"]
