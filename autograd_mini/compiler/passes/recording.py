@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import compress
 from operator import attrgetter, is_
@@ -35,6 +35,9 @@ class Recording:
     inputs: list[Value]
     roots: list[Value]
     is_foreign: Callable[[Value], bool]
+    n_parents: list[int] = field(init=False)
+    used: list[int] = field(init=False)
+    others: list[Value] = field(init=False)
 
     def __post_init__(self) -> None:
         self.n_parents, self.used, self.others = numbered(self.inputs, self.made, self.roots)
