@@ -12,6 +12,7 @@ from autograd_mini.graph import Node, connect, leaf, topological_order
 from autograd_mini.observing import Scope
 from autograd_mini.primitives import SELECTORS, TABLE, Part, Primitive, part_of
 
+_OF_NODES = frozenset(vars(Node))
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -149,18 +150,21 @@ def _attributes(node: Value) -> Attributes:
     """The label and whatever else was set on the node, then what is in slots of its class; None, without making a
     dict, if nothing is."""
     state: Any = object.__getstate__(node)
-    entries, slots = state if isinstance(state, tuple) else (state, {})  # where graph is compiled
-    own = {name: each for name, each in slots.items() if not hasattr(Node, name)}
-    return (entries, own) if own else entries
+    if not isinstance(state, tuple):
+        return state  # type: ignore[no-any-return]
+    entries, slots = state  # those of every node among them, where graph is not compiled
+    if slots.keys() <= _OF_NODES:
+        return entries  # type: ignore[no-any-return]
+    return entries, {name: slots[name] for name in slots.keys() - _OF_NODES}
 
 
 def with_attributes(node: Value, attributes: Attributes) -> Value:
     """Set attributes of a node, whatever their names, and return the node."""
-    entries, slots = attributes if isinstance(attributes, tuple) else (attributes, {})
-    if entries:
-        vars(node).update(entries)
-    for name, each in slots.items():
-        object.__setattr__(node, name, each)
+    if attributes:
+        entries, slots = attributes if isinstance(attributes, tuple) else (attributes, {})
+        vars(node).update(entries or {})
+        for name, each in slots.items():
+            object.__setattr__(node, name, each)
     return node
 
 

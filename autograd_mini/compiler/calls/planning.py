@@ -128,10 +128,10 @@ class Plans:
         for captured, state in watches:
             captured.accept_changed(state, is_watched=True)
         plans = [plan for plan in self._by_layout.get(layout, ()) if plan.trace.counts == first.counts]
-        whole = frozenset(arguments.integers)
+        ints = frozenset(arguments.integers)
         for plan in plans:
-            if plan.trace.path == first.path and (whole in plan.whole or not difference(plan.trace, first)):
-                plan.whole.add(whole)
+            if plan.trace.path == first.path and (ints in plan.whole or not difference(plan.trace, first)):
+                plan.whole.add(ints)
                 return plan
         if len(plans) >= MOST_PATHS:
             raise ValueError(

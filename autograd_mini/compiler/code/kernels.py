@@ -63,10 +63,10 @@ class Kernel:
 
     def places(self) -> Index:
         """The place of each row, in the order of rows: [rows, 2]."""
-        uniform, scratch, sums = (numpy.arange(n) for n in (self.n_uniform, self.n_scratch, len(self.sums)))
-        own = numpy.array(self.arrays, numpy.int64).reshape(-1, 2).T
-        parts = [(UNIFORM + 0 * uniform, uniform), own, (SCRATCH + 0 * scratch, scratch), (SUMS + 0 * sums, sums[::-1])]
-        return numpy.concatenate([*parts, [[SIZES], [0]]], axis=1).T
+        counts = {UNIFORM: self.n_uniform, SCRATCH: self.n_scratch, SUMS: len(self.sums)}
+        uniform, scratch, sums = (numpy.array([[array] * n, range(n)], numpy.int64).T for array, n in counts.items())
+        arrays = numpy.array(self.arrays, numpy.int64).reshape(-1, 2)
+        return numpy.concatenate([uniform, arrays, scratch, sums[::-1], [[SIZES, 0]]])
 
 
 def kernel_of(

@@ -124,13 +124,13 @@ def trace(
             number, or its result holds no numbers.
         ValueError: the result is not made from its inputs nor from any Value.
     """
-    tracer, found = Tracer(f, name, {*chain.from_iterable(inputs)}), None
+    tracer, found = Tracer(f, name, [*chain.from_iterable(inputs)]), None
     try:
         found = _trace(tracer, inputs, nest, counts, first)
         return found
     finally:
         if first is not None:  # it ran at another point, of which nothing that stays outside may show numbers
-            made = [*chain.from_iterable(inputs), *tracer.recorded]
+            made = [*tracer.given, *tracer.recorded]
             if found is first and first.recording is not None:
                 take_numbers(made, [*first.recording.inputs, *first.recording.made])
             else:
@@ -140,14 +140,9 @@ def trace(
 
 
 def _trace(
-    tracer: Tracer,
-    inputs: list[list[Value]],
-    nest: Sequence[Any],
-    counts: dict[Place, int] | None,
-    first: Trace | None,
+    tracer: Tracer, inputs: list[list[Value]], nest: Sequence[Any], counts: dict[Place, int] | None, first: Trace | None
 ) -> Trace:
-    given = [*chain.from_iterable(inputs)]
-    f, name, known = tracer.function, tracer.name, {*given}
+    f, name, given, known = tracer.function, tracer.name, tracer.given, tracer.inputs
     call = Differentiation(f)
     call.variables = known
     with tracer, call:
@@ -216,14 +211,14 @@ def truth_of(node: Value) -> Value:
 class Tracer(Observer):
     hears_rules = owns_values = True
 
-    def __init__(self, function: Callable[..., Any], name: str, inputs: set[Value]) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, given: list[Value]) -> None:
         self.function = function
         self.name = name
         self.guards: list[Guard] = []
         self.recorded: list[Value] = []
         self.node_recorded = self.recorded.append  # type: ignore[method-assign, assignment]
         self._comparisons: dict[Value, Line] = {}
-        self._inputs = inputs
+        self.given, self.inputs = given, {*given}
         self._own: set[Value] = set()
         self._counted = 0  # how many of the recorded nodes are in `_own`
         self.inner: list[Inner] = []
@@ -277,7 +272,7 @@ class Tracer(Observer):
         fresh = self.recorded[self._counted :]
         self._counted += len(fresh)
         self._own.update(fresh)
-        if any(isinstance(node, Value) and (node in self._own or node in self._inputs) for node in nodes):
+        if any(isinstance(node, Value) and (node in self._own or node in self.inputs) for node in nodes):
             raise TypeError(
                 f"{self.name} uses its Values in another thread at {place(user_line())}, and what happens there is not "
                 "compiled; compute in the thread that calls it"

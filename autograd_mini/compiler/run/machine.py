@@ -197,7 +197,7 @@ class _Frame:
         link(executor.kernels, 1 if n == 1 or not executor.is_batched else host_width())
         self.states = [step.prepare(self.values, n) for step in executor.steps]
         kernels = [(step, state) for step, state in zip(executor.steps, self.states) if isinstance(step, KernelStep)]
-        self.checking = [(step, state) for step, state in kernels if step.n_checks]
+        self.checking = [(step, state) for step, state in kernels if step.checks.size]
 
 
 class MachineExecutor(Runner):

@@ -97,7 +97,8 @@ def _announce() -> None:
 
 
 def addresses_of(*texts: str, cache: CodeCache | None = None, effort: int = 0) -> Code:
-    """The addresses of the code of functions that call Python; the code is never freed."""
+    """The addresses of the code of functions that call Python, and last of `START`, which is compiled together with
+    the first ones; the code is never freed."""
     _announce()
     return addresses([*texts, START], effort=effort, keep=True, cache=cache)
 
@@ -117,10 +118,12 @@ def _definition(address: int) -> _Definition:
     return _Definition(b"compiled", address, ONE_ARGUMENT, None)
 
 
+_Maker: Any = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+
+
 def as_builtin(address: int, given: tuple[Any, ...]) -> Callable[[Any], Any]:
     """The code at an address as a function of one argument; `given` becomes its self, and lives as long as it does."""
-    kind = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    make: Any = kind(("PyCFunction_NewEx", ctypes.pythonapi))
+    make: Any = _Maker(("PyCFunction_NewEx", ctypes.pythonapi))
     return make(ctypes.addressof(_definition(address)), given, None)  # type: ignore[no-any-return]
 
 

@@ -110,9 +110,10 @@ class KernelStep:
 
     def __post_init__(self) -> None:
         kernel = self.kernel
-        self.n_checks: int = len(kernel.sums) - sum(part.stop - part.start for _, part in self.summed)
+        n_checks = len(kernel.sums) - sum(part.stop - part.start for _, part in self.summed)
         self.order: Index = memory.copied(kernel.sums, numpy.int64)
         self.order_at: int = memory.address(self.order, self.order.shape)
+        self.checks: Index = numpy.flatnonzero(self.order < n_checks)
         self.fixed = {*self.fixed, *self.writes, UNIFORM, SCRATCH, SUMS, SIZES}
         self.width: int = host_width() if self.is_batched else 1
         self.columns: int = columns_of_a_block(kernel.n_scratch, self.width) if self.is_batched else 1
@@ -270,7 +271,7 @@ class KernelStep:
 
     def is_finite(self, state: State) -> bool:
         """Whether everything that is checked was finite in the last run."""
-        return not state.sums[:, self.order < self.n_checks].any()
+        return not state.sums[:, self.checks].any()
 
 
 def _by_array(places: Any) -> dict[int, Index]:

@@ -21,13 +21,10 @@ WORDS = ("n", "records", "none", "true", "false", "exception")
 
 
 def _same() -> str:
-    """The text of a function that returns 1 if all that is watched is the same, else 0, perhaps with an error such as
-    KeyboardInterrupt.
-
-    A record is about a cell, an entry of a dict, a call, a list, an attribute or a function's code: the kind; the
-    holder; the name of the entry or attribute; what stood there or, for a list, a table of the items that it held; how
-    many these were.
-    """
+    """The text of a function that returns 1 if all that is watched is the same, else 0, perhaps with an error that
+    is no `Exception`. A record is about a cell, an entry of a dict, a call, a list, an attribute or a function's code:
+    the kind; the holder; the name of the entry or attribute; what stood there or, for a list, a table of the items that
+    it held; how many these were."""
     f = PythonFunction()
     f.words("%watched", WORDS, ("n",))
     with f.over("%n") as k:

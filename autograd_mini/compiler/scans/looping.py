@@ -183,7 +183,7 @@ class _StepTracer(Tracer):
     """
 
     def __init__(self, around: Tracer, inputs: Sequence[Value], forced: Sequence[bool]) -> None:
-        super().__init__(around.function, around.name, set(inputs))
+        super().__init__(around.function, around.name, [*inputs])
         self.from_outside: list[Guard] = []
         self.node_recorded = self._note_node  # type: ignore[method-assign]
         self._inside = set(inputs)
