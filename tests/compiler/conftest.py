@@ -3,8 +3,11 @@ import pytest
 from autograd_mini.compiler import deriving, partition, pipeline
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.scalars import operands
+from autograd_mini.compiler.run import short_way
 from tests.compiler.run.fences import Margined, fenced
 from tests.compiler.verifying import verified
+
+short_way.is_wanted()  # so that the first function of a process has a short way after its first call, as others do
 
 
 @pytest.fixture(autouse=True, scope="session")

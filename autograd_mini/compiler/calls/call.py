@@ -302,7 +302,7 @@ class Call(Serving):
             return None
         n = 1 if self.arguments.n_examples is None else self.arguments.n_examples
         most = 1 if n == 1 else most_columns(plan.executor(request))
-        if not 1 <= n <= most or (n > 1 and not self.is_plain):
+        if not 1 <= n <= most or (n > 1 and not self.is_plain) or not short_way.is_wanted():
             return None
         key = request, n > 1, self.parameters is not None
         found = plan.entries.get(key)

@@ -12,6 +12,9 @@ import numpy
 from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS
 from autograd_mini.compiler.run.watch import Place, Watch
 
+LOOKS = 3
+"""How often a first call looks; machine code that looks takes 6 ms to compile, which only later calls repay."""
+
 
 class State:
     """What stood in the watched places when the state had this number, and copies of the containers there.
@@ -35,7 +38,8 @@ class State:
     ) -> None:
         self.number, self.places, self.held = number, places, held
         self._copies = [(place, each, _content(each)) for place, each in containers]
-        self._told: Callable[[], bool] | None = self.watch.is_same if in_machine_code and places else None
+        self._told: Callable[[], bool] | None = None
+        self._looks_left = LOOKS if in_machine_code and places else -1
 
     @cached_property
     def watch(self) -> Watch:
@@ -46,9 +50,12 @@ class State:
 
     def is_same(self) -> bool:
         """Whether the same things still stand in the places, with the same contents."""
-        if self._told is not None or not self.places:
-            return self._told is None or self._told()
-        return not self.changed(read(self.places))
+        if self._looks_left == 0 and self._told is None:
+            self._told = self.watch.is_same
+        if self._told is not None:
+            return self._told()
+        self._looks_left -= 1
+        return not self.places or not self.changed(read(self.places))
 
     def changed(self, now: Sequence[Any]) -> set[int]:
         """The indices of the places where something else stands now, or where the contents have changed."""

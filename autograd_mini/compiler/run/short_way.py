@@ -115,6 +115,17 @@ class Entry:
     held: list[Any] = field(repr=False)
 
 
+_is_asked_for = False
+
+
+def is_wanted() -> bool:
+    """Whether this is not the first time in this process that it is asked: the code of all short ways, which is the
+    same, takes 27 ms to compile, and many a script calls one function, once."""
+    global _is_asked_for
+    before, _is_asked_for = _is_asked_for, True
+    return before
+
+
 def entry_of(executor: Any, layout: Layout, n_guards: int, most: int, *, is_mean: bool) -> Entry | None:
     """The frame of a program that machine code can run alone, in one memory; None for any other. Results that the
     program does not have are 0.

@@ -19,6 +19,14 @@ from autograd_mini.compiler.run.executing import Target
 from autograd_mini.compiler.run.watch import Watch
 
 
+@pytest.fixture(autouse=True, scope="module")
+def at_once():
+    """Machine code looks from the first time on, not only in later calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unchanged, "LOOKS", 0)
+        yield
+
+
 class OwnList(list):
     k = 2.0
 
@@ -157,6 +165,7 @@ def test_references_to_what_is_watched_are_counted(backend):
     watch.look()
     watch.state()
     assert watch.seen.places
+    assert watch.seen.is_same()  # from here on, machine code looks
     watched = [cell, items, *items, entries, *entries.values(), thing, thing.k, in_slot, in_slot.k]
     before = [*map(sys.getrefcount, watched)]
     assert all(watch.seen.is_same() for _ in range(50))
