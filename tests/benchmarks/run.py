@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from types import ModuleType
 from typing import Any
@@ -113,7 +114,12 @@ def _serve(module: str, name: str, pipe: Connection) -> None:
             action, *args = pipe.recv()
         except EOFError:  # stopped
             return
-        if action == "prepare":
+        if action == "import":
+            try:
+                pipe.send(_timed(partial(importlib.import_module, *args), 1)[1:])
+            except ImportError as error:
+                pipe.send(f"not measured: {error}")
+        elif action == "prepare":
             try:
                 made = importlib.import_module(module).CONTENDERS[name](*args)
                 run, arrange = made if isinstance(made, tuple) else (made, lambda result: result)
