@@ -112,7 +112,7 @@ class Operations:
         wanted = [*wanted, *chain.from_iterable(each.factors for each in outers)]
         columns = columns or Columns(scalars)
         uses = columns.uses(wanted)
-        matrices, covered = matrices_of(scalars, uses.tolist(), uniform) if uniform else ({}, set())
+        matrices, covered = matrices_of(scalars, columns, uses.tolist(), uniform) if uniform else ({}, set())
         uses[[*covered]] = 0
         columns = columns.those(uses > 0)
         numbers = {number: self._scalars[number].number for number in columns.numbers(Number).tolist()}

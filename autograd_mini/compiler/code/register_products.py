@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
+import numpy
+
 from autograd_mini.compiler.code.libraries import host_registers
+from autograd_mini.compiler.code.listing import Columns
 from autograd_mini.compiler.ir.scalars import ONE, Number, Scalar, Terms, of_kind
 from autograd_mini.compiler.partition import SMALLEST_MATRIX, SMALLEST_OUTER, parts_of_an_outer, rows_of_a_matrix
 
@@ -82,14 +85,14 @@ class Sums:
         self.scalars: Sequence[Any] = scalars
         self.uses: Sequence[int] = uses
         self.numbers: dict[int, float] = {each: scalars[each].number for each in of_kind(scalars, Number)}
-        self._ones = {ONE, *(number for number, each in self.numbers.items() if each == 1.0)}
+        self.ones = {ONE, *(number for number, each in self.numbers.items() if each == 1.0)}
 
     def products(self, number: int) -> tuple[list[Product], list[int], bool]:
         """The products of a sum and of the sums that it alone continues; the latter; whether the first of all begins
         with 0.0."""
         parts: list[list[Product]] = []
         before: list[int] = []
-        ones, terms = self._ones, self.scalars[number]
+        ones, terms = self.ones, self.scalars[number]
         while True:
             factors = [(c, x, ONE if y in ones else y) for c, x, y in terms]
             parts.append([(c, y, ONE) if x in ones else (c, x, y) for c, x, y in factors])
@@ -114,11 +117,12 @@ class _Row(NamedTuple):
 
 
 def matrices_of(
-    scalars: Sequence[Scalar], uses: Sequence[int], uniform: Collection[int]
+    scalars: Sequence[Scalar], columns: Columns, uses: Sequence[int], uniform: Collection[int]
 ) -> tuple[dict[int, MatrixScalars], set[int]]:
     """The matrices among the sums, each by the first of its results, where it is computed; and all sums in them.
 
     Args:
+        columns: the same scalars.
         uniform: inputs that are the same for all columns.
     """
     sums, kinds = Sums(scalars, uses), bytearray(len(scalars))
@@ -129,8 +133,8 @@ def matrices_of(
     kinds[ONE] = 0
     groups: dict[_Key, list[_Row]] = {}
     within: set[int] = set()
-    for number in range(len(scalars) - 1, -1, -1):
-        if uses[number] and type(scalars[number]) is Terms and number not in within:
+    for number in reversed(_weighed(columns, kinds, sums.ones)):
+        if uses[number] and number not in within:
             found = _row(sums, number, kinds)
             if found is not None:
                 groups.setdefault(found[0], []).append(found[1])
@@ -152,6 +156,17 @@ def matrices_of(
                 )
                 covered.update(*[(row.number, *row.others) for row in part])
     return matrices, covered
+
+
+def _weighed(columns: Columns, kinds: bytearray, ones: Collection[int]) -> list[int]:
+    """The sums whose terms, but perhaps the first, have a factor of these kinds, and another: no others are rows."""
+    is_weight = numpy.array(kinds, numpy.bool_)
+    is_weight[[*ones]] = False
+    _, xs, ys = columns.terms.numbers.reshape(-1, 3).T
+    is_other = is_weight[xs] == is_weight[ys]
+    is_other[columns.terms.starts[:-1][columns.terms.lengths > 0] // 3] = False
+    n_others = numpy.bincount(columns.terms.owners[1::3][is_other], minlength=len(columns.terms.lengths))
+    return columns.numbers(Terms)[n_others == 0].tolist()  # type: ignore[no-any-return]
 
 
 class _Key(NamedTuple):
