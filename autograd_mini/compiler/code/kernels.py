@@ -139,5 +139,5 @@ def _summed(scalars: Sequence[Scalar], uses: Sequence[int], sums: Sequence[int])
             own, _, _ = found.products(number)
             if all(c == 1.0 for c, _, _ in own):  # others may cancel example by example, but not when added up first
                 terms = own
-        products.append([(max(x, y), min(x, y)) for _, x, y in terms])
+        products.append([(x, y) if x > y else (y, x) for _, x, y in terms])
     return outers_of(products, sums)

@@ -94,6 +94,9 @@ class Sums:
         before: list[int] = []
         ones, terms = self.ones, self.scalars[number]
         while True:
+            if ones.isdisjoint(terms.flat):
+                parts.append([*terms])
+                break
             factors = [(c, x, ONE if y in ones else y) for c, x, y in terms]
             parts.append([(c, y, ONE) if x in ones else (c, x, y) for c, x, y in factors])
             if terms.from_zero or not parts[-1]:
@@ -104,7 +107,7 @@ class Sums:
             before.append(x)
             terms = self.scalars[x]
             del parts[-1][0]
-        return [*chain.from_iterable(reversed(parts))], before, terms.from_zero
+        return [*chain.from_iterable(reversed(parts))] if before else parts[0], before, terms.from_zero
 
 
 class _Row(NamedTuple):
