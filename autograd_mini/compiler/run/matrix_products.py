@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
+from autograd_mini.compiler.code.emit_products import TILE, multiply
+from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import Floats, Pack, Program, Reference, Sum, lanes_of
+from autograd_mini.compiler.partition import suits_tiles
 from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory, numpy_executor
 from autograd_mini.compiler.run.arena import ArenaExecutor
@@ -115,8 +118,8 @@ class GatherStep:
 
 
 class ProductStep:
-    """Computes a matrix product by BLAS, in memory that is kept; but a sum over the batch that is a result, in memory
-    that the caller gets."""
+    """Computes a matrix product by BLAS, or if it is large and there is one thread, tile by tile; in memory that is
+    kept, but a sum over the batch that is a result, in memory that the caller gets."""
 
     def __init__(self, executor: MachineExecutor, pack: Pack, *, sums_batch: bool) -> None:
         self.packs: list[Pack] = [pack]
@@ -136,6 +139,7 @@ class ProductStep:
         b = block.b.swapaxes(1, 2) if sums_batch else block.b
         self.b: Callable[[list[Any]], Floats] = executor.rows(segment.b, b)
         self.is_negative: bool = block.sign < 0.0
+        self.is_alone: bool = executor.threads == 1 and self.shape[0] == 1
 
     def prepare(self, values: Values, n: int) -> Floats:
         g, h, s = self.shape
@@ -153,11 +157,26 @@ class ProductStep:
         a, b = self.a(values), self.b(values)
         g, h, s = self.shape
         if self.sums_batch:
-            numpy.matmul(a.reshape(g, h, -1), b.reshape(g, s, -1).swapaxes(1, 2), out=out)
+            a, b = a.reshape(g, h, -1), b.reshape(g, s, -1).swapaxes(1, 2)
         else:
-            numpy.matmul(a[..., 0], b.reshape(g, a.shape[2], out.shape[2]), out=out)
+            a, b = a[..., 0], b.reshape(g, a.shape[2], out.shape[2])
+        if not (self.is_alone and by_tiles(a[0], b[0], out[0])):
+            numpy.matmul(a, b, out=out)
         if self.is_negative:
             numpy.negative(out, out=out)
+
+
+def by_tiles(x: Floats, y: Floats, out: Floats) -> bool:
+    """Compute out = x·y; return False if BLAS should."""
+    if len(x) < y.shape[1]:
+        x, y, out = y.T, x.T, out.T
+    (rows, terms), columns = x.shape, y.shape[1]
+    if not suits_tiles(rows, columns, terms, host_width()):
+        return False
+    room = memory.lines_of(1, terms * TILE[1] * host_width())
+    (x_at, *x_by), (y_at, *y_by), (out_at, *out_by) = (memory.scattered(each, *each.shape) for each in (x, y, out))
+    multiply()(x_at, y_at, out_at, memory.address(room, room.shape), rows, columns, terms, *x_by, *y_by, *out_by)
+    return True
 
 
 def _product_step(executor: MachineExecutor, pack: Pack) -> ProductStep | None:
