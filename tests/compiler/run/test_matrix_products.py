@@ -10,11 +10,8 @@ from autograd_mini import compile, dot, exp, sqrt, sum, tanh
 from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.code.emit_products import TILE
 from autograd_mini.compiler.code.libraries import host_width
-from autograd_mini.compiler.code.emit_products import TILE
-from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
 from autograd_mini.compiler.passes import columnwise
-from autograd_mini.compiler.run import matrix_products
 from autograd_mini.compiler.run import matrix_products
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.machine import MachineExecutor
@@ -196,49 +193,3 @@ def test_a_network_in_tiles(n, monkeypatch):
                 numpy.testing.assert_allclose(found, other, rtol=1e-11, atol=1e-12)
         assert any(suits_any(*sizes) for sizes in tiled)
         tiled.clear()
-
-
-HEIGHT, WIDTH = TILE[0], TILE[1] * host_width()
-ORDERS = {
-    "rows": lambda array: numpy.ascontiguousarray(array),
-    "columns": lambda array: numpy.asfortranarray(array),
-    "backwards": lambda array: numpy.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1],
-    "every other": lambda array: numpy.repeat(numpy.asfortranarray(array), 2, axis=0)[::2],
-    "one for all": lambda array: numpy.broadcast_to(array[:1], array.shape),
-}
-
-
-def suits_any(rows, columns, terms, width):
-    return rows >= HEIGHT and columns >= WIDTH and terms > 0
-
-
-@pytest.fixture
-def in_tiles(monkeypatch):
-    """Tiles, whatever takes less time."""
-    monkeypatch.setattr(matrix_products, "suits_tiles", suits_any)
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    st.integers(HEIGHT, 3 * HEIGHT), st.integers(WIDTH, 3 * WIDTH), st.integers(1, 30), st.sampled_from(list(ORDERS)),
-    st.sampled_from(list(ORDERS)), st.booleans(), st.booleans(), st.integers(0, 2**32),
-)  # fmt: skip
-def test_tiles(rows, columns, terms, order_x, order_y, is_turned, at_end, seed):
-    """Between pages that end the process when they are touched. A sum has the same bits wherever it is."""
-    generator = numpy.random.default_rng(seed)
-    x = ORDERS[order_x](generator.normal(size=(rows, terms)))
-    y = ORDERS[order_y](generator.normal(size=(terms, columns)))
-    with pytest.MonkeyPatch.context() as patch, fenced(lambda *args: Guarded(*args, at_end=at_end)) as fences:
-        patch.setattr(matrix_products, "suits_tiles", suits_any)
-
-        def product(x, y):
-            out = fences.empty(columns, rows).T if is_turned else fences.empty(rows, columns)
-            assert by_tiles(x, y, out) == (min(rows, columns) >= WIDTH or rows >= columns >= WIDTH)
-            fences.check()
-            return out.copy()
-
-        found = product(x, y)
-        turned = product(x[::-1], y[:, ::-1])
-    bound = terms * 2.0**-52 * (abs(x) @ abs(y))
-    assert (abs(found - x @ y) <= bound).all()
-    assert (turned[::-1, ::-1] == found).all()
