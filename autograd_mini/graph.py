@@ -31,23 +31,19 @@ MUL: Final[Any] = TABLE["mul"]
 
 class Above:
     """What the files above say: the classes of nodes, and who is told of new ones while any are `listening`; and the
-    last mark of a node, and how many were made."""
+    last mark of a node."""
 
-    __slots__ = ("constant", "listening", "made", "mark", "notify", "value")
+    __slots__ = ("constant", "listening", "mark", "notify", "value")
     value: type[Any]
     constant: type[Any]
     listening: dict[Any, Any]
     notify: Callable[[Any], None]
     mark: int
-    made: int
 
 
 above: Final = Above()
 above.listening = {}
-above.mark = above.made = 0
-KEPT: Final[list[Any]] = [None] * 64
-"""A node for each 4,096 that are made, the last ones. Python returns memory to the system by stretches of 2²⁰ bytes in
-which nothing is left; for a graph that is built anew in every step, that took a fifth of the time."""
+above.mark = 0
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -274,7 +270,7 @@ def topological_order(*roots: N, known: Iterable[N] = ()) -> list[N]:
     return order
 
 
-def sweep(order: list[Any], seeds: Sequence[tuple[Node, float]], xs: list[Any], kinked: list[Any]) -> bool:
+def sweep(order: list[Any], seeds: Sequence[tuple[Any, float]], xs: list[Any], kinked: list[Any]) -> bool:
     """The chain rule along a topological order, backward. It leaves the adjoints in the nodes, where the next sweep
     finds them: no two may run at a time. Whether all are numbers; nan is where a zero met inf, too.
 
@@ -284,6 +280,7 @@ def sweep(order: list[Any], seeds: Sequence[tuple[Node, float]], xs: list[Any], 
     """
     nodes: list[Node] = order
     wanted: list[Node] = xs
+    node: Node
     for node in nodes:
         node._adjoint = 0.0
         operation: Any = node.operation
@@ -293,7 +290,8 @@ def sweep(order: list[Any], seeds: Sequence[tuple[Node, float]], xs: list[Any], 
         for node in wanted:
             node._adjoint = 0.0
     for root, seed in seeds:
-        root._adjoint += seed
+        node = root
+        node._adjoint += seed
     for node in reversed(nodes):
         adjoint, first, second = node._adjoint, node._first, node._second
         if adjoint != adjoint:
@@ -329,20 +327,22 @@ def adjoints_in(xs: list[Any]) -> list[float]:
 
 def write_grads(order: list[Any]) -> bool:
     """Make of what a sweep left in the nodes what `backward` says. Compiled, this cannot be interrupted."""
-    for each in order:
-        node: Node = each
+    nodes: list[Node] = order
+    for node in nodes:
         if node._first is not None:
             node._grad = node._adjoint
-        elif not each.is_constant:
+        elif not is_constant(node):
             node._grad += node._adjoint
     return True
 
 
+def is_constant(node: Any) -> Any:
+    """Whether no derivative goes there."""
+    return node.is_constant
+
+
 def new(kind: Any) -> Node:
     """An empty node of any class."""
-    above.made += 1
-    if above.made & 4095 == 0:
-        KEPT[above.made >> 12 & 63] = Node.__new__(above.constant)
     return Node.__new__(kind)
 
 
