@@ -33,6 +33,7 @@ SMALL_PRODUCT = 256  # a product with fewer multiplications per example is not w
 SMALLEST_TILED, LARGEST_TILED = 2**21, 2**22  # multiplications of a product, and numbers in its longer factor, for
 FEWEST_ROWS, TILED_TERMS = 128, range(64, 4097)  # tiles of eight doubles in a register: they take 0.65 to 0.95 of the
 # time of BLAS on Zen 5; smaller products up to 2.4, larger ones 1.1, and with four doubles BLAS is as fast
+WORK_OF_A_THREAD = 2**23  # multiplications that take longer (140 µs) than to hand them to a thread (30)
 SMALL_OF_ONE = 4096  # a smaller product of what is the same for all examples is computed term by term
 # (100 bodies took 1.4 ms in place of 3.3 before they had columns; since then 256 to 10⁶ are flat)
 MOST_TERMS = 2**18  # the table of more terms would not fit the cache; 2¹⁰: flat
@@ -143,10 +144,13 @@ def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) ->
     return n_products * size > SMALL_PRODUCT or sums_batch if varies else size >= SMALL_OF_ONE
 
 
-def suits_tiles(rows: int, columns: int, terms: int, width: int) -> bool:
-    """Whether a product of two matrices is for tiles of our own, on one thread, in registers of so many doubles."""
+def threads_for_tiles(rows: int, columns: int, terms: int, width: int, threads: int) -> int:
+    """How many of the threads compute a product of two matrices in tiles of our own, in registers of so many doubles; 0
+    if it is for BLAS, which does not depend on the threads."""
     has_tiles = width == 8 and rows >= FEWEST_ROWS and columns >= 2 * width and terms in TILED_TERMS
-    return has_tiles and rows * columns * terms >= SMALLEST_TILED and rows * terms <= LARGEST_TILED
+    if not has_tiles or rows * terms > LARGEST_TILED or rows * columns * terms < SMALLEST_TILED:
+        return 0
+    return min(threads, columns // (2 * width), 1 + rows * columns * terms // WORK_OF_A_THREAD)
 
 
 def sum_fits_kernel(n_terms: int, lanes: int) -> bool:

@@ -139,8 +139,8 @@ ORDERS = {
 }
 
 
-def suits_any(rows, columns, terms, width):
-    return rows >= TILE[0] and columns >= WIDTH and terms > 0
+def suits_any(rows, columns, terms, width, threads):
+    return min(threads, columns // WIDTH) if rows >= TILE[0] and terms > 0 else 0
 
 
 @settings(max_examples=50, deadline=None)
@@ -154,16 +154,17 @@ def test_tiles(rows, columns, terms, order_x, order_y, is_turned, at_end, seed):
     x = ORDERS[order_x](generator.normal(size=(rows, terms)))
     y = ORDERS[order_y](generator.normal(size=(terms, columns)))
     with pytest.MonkeyPatch.context() as patch, fenced(lambda *args: Guarded(*args, at_end=at_end)) as fences:
-        patch.setattr(matrix_products, "suits_tiles", suits_any)
+        patch.setattr(matrix_products, "threads_for_tiles", suits_any)
 
-        def product(x, y):
+        def product(x, y, threads=1):
             out = fences.empty(columns, rows).T if is_turned else fences.empty(rows, columns)
-            assert by_tiles(x, y, out)
+            assert by_tiles(x, y, out, threads)
             fences.check()
             return out.copy()
 
         found = product(x, y)
         turned = product(x[::-1], y[:, ::-1])
+        assert all((product(x, y, threads) == found).all() for threads in (2, 3))
     bound = (terms + 1) * 2.0**-52 * (abs(x) @ abs(y))
     assert (abs(found - x @ y) <= bound).all()
     assert (turned[::-1, ::-1] == found).all()
@@ -178,18 +179,19 @@ def network(w, v, x):
 @pytest.mark.parametrize("n", [1, 11, 16, 70, 600])
 @pytest.mark.usefixtures("between_margins")
 def test_a_network_in_tiles(n, monkeypatch):
-    """On one thread; on several, BLAS computes all."""
+    """With the same bits on any number of threads."""
     tiled = []
-    monkeypatch.setattr(matrix_products, "suits_tiles", lambda *sizes: tiled.append(sizes) or suits_any(*sizes))
+    monkeypatch.setattr(matrix_products, "threads_for_tiles", lambda *args: tiled.append(args) or suits_any(*args))
     w, v, x = random.normal(size=(30, 20)) / 5.0, random.normal(size=(17, 30)) / 5.0, random.normal(size=(n, 20))
     for each in (x, numpy.asfortranarray(x), x[::-1]):
         expected, others = compile(network, batch="x", reduce="mean", backend="numpy").value_and_grad(w, v, each)
-        for threads in (2, 1):
-            assert not tiled
+        results = []
+        for threads in (1, 2):
             derive = compile(network, batch="x", reduce="mean", backend="machine", threads=threads).value_and_grad
             value, slopes = derive(w, v, each)
             numpy.testing.assert_allclose(value, expected, rtol=1e-12)
             for found, other in zip(slopes, others):
                 numpy.testing.assert_allclose(found, other, rtol=1e-11, atol=1e-12)
-        assert any(suits_any(*sizes) for sizes in tiled)
-        tiled.clear()
+            results.append([value, *map(numpy.ravel, slopes)])
+        assert numpy.array_equal(*map(numpy.hstack, results))
+    assert any(suits_any(*args) for args in tiled)
