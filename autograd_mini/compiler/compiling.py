@@ -107,9 +107,9 @@ def compile(
         reduce: what becomes of the batch: None for a result for each example, "sum", or "mean" as in the lecture's
             Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Over no examples, the sum is 0 and the mean nan.
         backend: what runs it: "machine" for machine code by llvmlite, "numpy"; None for the first that is installed.
-        threads: how many threads work on one call with a large batch, if there are no matrix products in it (BLAS has
-            threads of its own); None for as many as there are processors, or OMP_NUM_THREADS says. The results do not
-            depend on it.
+        threads: how many threads work on one call with a large batch; None for as many as there are processors, or
+            OMP_NUM_THREADS says. Matrix products that are left to BLAS have its threads. The results do not depend on
+            `threads`.
         cache: a folder in which machine code is kept from one run of Python to the next; None to keep none. What is in
             it is run: it has to be yours, and nobody else may write to it.
         as_lists: over a batch, lists in the result stay lists, with an array for each of their numbers; see below.

@@ -6,16 +6,21 @@ number of threads; whoever reads them adds them up.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import groupby, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.code.chunks import SCRATCH, UNIFORM, Form
+from autograd_mini.compiler.code.engine import addresses
+from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.register_products import Matrix, Outer
 
 HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
+TILE = 12, 2
+"""How many rows of sums, and registers of each, `multiply` has at a time: with their factors they fill 27 registers."""
 
 At = Sequence[tuple[int, int]] | Mapping[int, tuple[int, int]]
 """Where rows at fixed distances are: for each row, the pointer by which it is found, and how far behind it."""
@@ -87,7 +92,7 @@ def write_matrix(form: Form, head: Matrix, width: int) -> str:
         signed = y if run.sign > 0.0 else -y
         return [asm.intrinsic("fmuladd", w, signed, total).name for total, w in zip(totals, each)]
 
-    def columns(i: str) -> None:
+    with asm.over("%e", "%b", width) as i:
         rows.turn(i)
         totals = [asm.number(0.0 if head.from_zero else -0.0)] * head.n_rows
         if head.has_start:
@@ -98,8 +103,6 @@ def write_matrix(form: Form, head: Matrix, width: int) -> str:
             names = asm.loop(0, run.length, partial(add_factor, run), [(asm.type, name) for name in names])
         for row, name in enumerate(names, first_result):
             rows.store(row, name)
-
-    asm.each("%e", columns, "%b", width)
     return asm.text(HEAD, "ret void")
 
 
@@ -196,28 +199,25 @@ def _few(asm: Assembly, rows: Rows, form: Form, head: Outer, first: int, sums: s
     further = asm.let(f"mul i64 {k}, {head.n_rows + head.n_columns}")
     vectors = range(head.n_rows), range(head.n_rows, head.n_rows + head.n_columns)
     of_x, of_y = ([[*run] for _, run in groupby(each, lambda row: form.kinds[first + row])] for each in vectors)
-
-    def one(xs: list[int], ys: list[int], number: str) -> None:
-        row, column = (asm.let(f"{how} i64 {number}, {len(ys)}") for how in ("udiv", "urem"))
-        x, y = (
-            asm.select(counting, rows.read_further(first + run[0], asm.let(f"add i64 {further}, {place}")), 0.0)
-            for run, place in ((xs, row), (ys, column))
-        )
-        place = asm.let(f"mul i64 {asm.let(f'add i64 {row}, {xs[0]}')}, {head.n_columns}")
-        place = asm.let(f"add i64 {asm.let(f'add i64 {column}, {ys[0] - head.n_rows}')}, {place}")
-        total = Cell(asm, asm.load(asm.type, sums, place))
-        asm.store(asm.type, asm.intrinsic("fmuladd", x, y, total).name, sums, place)
-
     for xs, ys in product(of_x, of_y):
-        asm.each(len(xs) * len(ys), partial(one, xs, ys))
+        with asm.over(len(xs) * len(ys)) as number:
+            row, column = (asm.let(f"{how} i64 {number}, {len(ys)}") for how in ("udiv", "urem"))
+            x, y = (
+                asm.select(counting, rows.read_further(first + run[0], asm.let(f"add i64 {further}, {place}")), 0.0)
+                for run, place in ((xs, row), (ys, column))
+            )
+            place = asm.let(f"mul i64 {asm.let(f'add i64 {row}, {xs[0]}')}, {head.n_columns}")
+            place = asm.let(f"add i64 {asm.let(f'add i64 {column}, {ys[0] - head.n_rows}')}, {place}")
+            total = Cell(asm, asm.load(asm.type, sums, place))
+            asm.store(asm.type, asm.intrinsic("fmuladd", x, y, total).name, sums, place)
 
 
 def add_up(width: int) -> str:
     """The text of a function that adds up each sum over all groups of columns and all places in a register; `order`
     says where each goes."""
     asm = Assembly(width)
+    with asm.over("%count") as number:
 
-    def one(number: str) -> None:
         def group(k: str, total: str) -> Sequence[str]:
             place = asm.let(f"add i64 {asm.let(f'mul i64 {k}, %count')}, {number}")
             each = asm.load(asm.type, asm.at("double", "%sums", asm.let(f"mul i64 {place}, {width}")))
@@ -225,6 +225,47 @@ def add_up(width: int) -> str:
 
         (total,) = asm.loop(0, "%groups", group, [(asm.type, asm.number(0.0).name)])
         asm.store("double", asm.across(total), "%totals", asm.load("i64", "%order", number))
-
-    asm.each("%count", one)
     return asm.text("void @BODY(ptr %sums, i64 %groups, i64 %count, ptr %totals, ptr %order)", "ret void")
+
+
+@cache
+def multiply() -> Any:
+    """Machine code that computes out = x·y. It is given the addresses of x, y and out, and of room for as many columns
+    of y as a tile has; how many rows, columns and terms there are; and for x, y and out the bytes from row to row and
+    from column to column. There must be as many rows and columns as a tile has: the last begins sooner, to be whole.
+    """
+    asm, (height, registers) = Assembly(host_width()), TILE
+    width, places = registers * asm.width, [*product(range(height), range(registers))]
+    asm.line(f"%found = alloca [{len(places)} x {asm.type}], align 64")
+
+    def term(rows: Sequence[str], k: str, *sums: str) -> Sequence[str]:
+        """The sums of a tile with one more term."""
+        of_term, place = asm.moved("%room", 8 * width, k), asm.let(f"mul i64 %x_column, {k}")
+        ys = [Cell(asm, asm.load(asm.type, of_term, register)) for register in range(registers)]
+        xs = [asm.spread(asm.load("double", asm.at("i8", row, place))) for row in rows]
+        return [asm.intrinsic("fmuladd", xs[i], ys[j], Cell(asm, total)).name for (i, j), total in zip(places, sums)]
+
+    with asm.over("%columns", step=width) as start:
+        last = asm.let(f"sub i64 %columns, {width}")
+        column = asm.call("i64", "llvm.smin.i64", f"i64 {start}", f"i64 {last}")
+        y = asm.moved("%y", "%y_column", column)
+        with asm.over("%terms") as k:
+            of_term = asm.moved(y, "%y_row", k)
+            for lane in range(width):
+                number = asm.load("double", asm.moved(of_term, "%y_column", lane))
+                asm.store("double", number, asm.moved("%room", 8 * width, k), lane)
+        with asm.over("%rows", step=height) as start:
+            last = asm.let(f"sub i64 %rows, {height}")
+            row = asm.call("i64", "llvm.smin.i64", f"i64 {start}", f"i64 {last}")
+            rows = [asm.moved(asm.moved("%x", "%x_row", row), "%x_row", i) for i in range(height)]
+            sums = asm.loop(0, "%terms", partial(term, rows), [(asm.type, asm.number(0.0).name)] * len(places))
+            for place, total in enumerate(sums):
+                asm.store(asm.type, total, "%found", place)
+            out = asm.moved(asm.moved("%out", "%out_row", row), "%out_column", column)
+            with asm.over(height) as i, asm.over(width) as j:
+                number = asm.load("double", asm.moved("%found", 8 * width, i), j)
+                asm.store("double", number, asm.moved(asm.moved(out, "%out_row", i), "%out_column", j))
+    distances = ", ".join(f"i64 %{each}_row, i64 %{each}_column" for each in ("x", "y", "out"))
+    head = f"void @BODY(ptr %x, ptr %y, ptr %out, ptr %room, i64 %rows, i64 %columns, i64 %terms, {distances})"
+    (address,) = addresses([asm.text(head, "ret void")], keep=True)
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 9)(address)

@@ -47,25 +47,19 @@ _lock = threading.Lock()
 
 def call_all(function: Function, pointers: str, lo: str, hi: str) -> None:
     """Write calls of the %count functions in %bodies, each with its part of the pointers and the columns lo to hi."""
-
-    def one(k: str) -> None:
+    with function.over("%count") as k:
         body, start = function.load("ptr", "%bodies", k), function.load("i64", "%starts", k)
         function.line(f"call void {body}(ptr {function.at('ptr', pointers, start)}, i64 {lo}, i64 {hi})")
-
-    function.each("%count", one)
 
 
 def _drive() -> str:
     """The text of a function that runs the bodies of a kernel, one after the other, on each block of `step` columns
     from lo to hi, and then on the columns from `more` to `end` if `end` is more than hi."""
     function = Function()
-
-    def block(start: str) -> None:
+    with function.over("%hi", "%lo", "%step") as start:
         full = function.let(f"add i64 {start}, %step")
         is_short = function.let(f"icmp slt i64 %hi, {full}")
         call_all(function, "%p", start, function.let(f"select i1 {is_short}, i64 %hi, i64 {full}"))
-
-    function.each("%hi", block, "%lo", "%step")
     function.unless(function.let("icmp slt i64 %hi, %end"), "done")
     call_all(function, "%p", "%more", "%end")
     function.line("br label %done")
@@ -85,14 +79,11 @@ def _point() -> str:
 
 def point_to(function: Function, table: str, rows: str, count: str, arrays: str) -> None:
     """Write the loop that puts pointers to rows of arrays into a table, as `_point` says."""
-
-    def one(k: str) -> None:
+    with function.over(count) as k:
         place, array, number = function.record(rows, "iii", k)
         start, stride = function.record(arrays, "ii", array)
         offset = function.let(f"mul i64 {stride}, {number}")
         function.store("i64", function.let(f"add i64 {start}, {offset}"), table, place)
-
-    function.each(count, one)
 
 
 DRIVE, POINT = _drive(), _point()

@@ -42,6 +42,10 @@ class Function:
         """The address of an element of an array."""
         return base if index == 0 else self.let(f"getelementptr {kind}, ptr {base}, i64 {index}")
 
+    def moved(self, address: str, distance: str | int, times: str | int) -> str:
+        """An address that is `times` a distance in bytes further on."""
+        return self.at("i8", address, self.let(f"mul i64 {distance}, {times}"))
+
     def load(self, kind: str, base: str, index: str | int = 0) -> str:
         """Load an element of an array."""
         return self.let(f"load {kind}, ptr {self.at(kind, base, index)}, align 8")

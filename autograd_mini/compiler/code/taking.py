@@ -37,7 +37,7 @@ def take(width: int) -> str:
 
     with function.over(n_arrays) as k:
         place, start, by_row, by_column, count, out, out_by_row = function.record(records, "ipiiipi", k)
-        start = _moved(function, start, "%b", by_column)
+        start = function.moved(start, by_column, "%b")
         whole = "0"
         if width > 1:
             is_turned, fits = (
@@ -46,30 +46,25 @@ def take(width: int) -> str:
             whole = function.let(f"select i1 {function.let(f'and i1 {is_turned}, {fits}')}, i64 {count}, i64 0")
             last_square = function.let(f"sub i64 {count}, {width}")
             with function.over(n, step=width) as column:
-                sources = [_moved(function, start, there(column, each), by_column) for each in range(width)]
+                sources = [function.moved(start, by_column, there(column, each)) for each in range(width)]
                 to = function.at("double", out, column)
                 with function.over(whole, step=width) as lane:
                     lane = function.call("i64", "llvm.smin.i64", f"i64 {lane}", f"i64 {last_square}")
-                    kind, row = f"<{width} x double>", _moved(function, to, lane, out_by_row)
+                    kind, row = f"<{width} x double>", function.moved(to, out_by_row, lane)
                     pointers = [function.at("double", source, lane) for source in sources]
                     registers = [function.let(f"load {kind}, ptr {each}, align 1") for each in pointers]
                     for number, register in enumerate(_turned(function, registers)):
                         row = function.at("i8", row, out_by_row) if number else row
                         function.line(f"store {kind} {register}, ptr {row}, align 8")
         with function.over(count, whole) as lane:
-            source, to = _moved(function, start, lane, by_row), _moved(function, out, lane, out_by_row)
+            source, to = function.moved(start, by_row, lane), function.moved(out, out_by_row, lane)
             with function.over(n) as column:
-                pointer = _moved(function, source, there(column), by_column)
+                pointer = function.moved(source, by_column, there(column))
                 function.store("double", function.let(f"load double, ptr {pointer}, align 1"), to, column)
         before = function.at("double", out, function.let("sub i64 0, %b"))
         function.store("ptr", before, arrays, place)
     point_to(function, table, rows, n_rows, arrays)
     return function.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
-
-
-def _moved(function: Function, address: str, count: str, size: str) -> str:
-    """An address that is `count` times `size` bytes further on."""
-    return function.at("i8", address, function.let(f"mul i64 {size}, {count}"))
 
 
 def _turned(function: Function, rows: Sequence[str]) -> Sequence[str]:

@@ -201,7 +201,7 @@ class _Frame:
 
 
 class MachineExecutor(Runner):
-    """A program ready to run: kernels between the matrix products, which NumPy gives to BLAS.
+    """A program ready to run: kernels between the matrix products, most of which NumPy gives to BLAS.
 
     Args:
         threads: how many work on a large batch of a program without matrix products; the results do not depend on it.

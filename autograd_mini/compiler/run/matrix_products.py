@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
+from autograd_mini.compiler.code.emit_products import TILE, multiply
+from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import Floats, Pack, Program, Reference, Sum, lanes_of
+from autograd_mini.compiler.partition import threads_for_tiles
 from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory, numpy_executor
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.numpy_executor import Values, is_placing
+from autograd_mini.compiler.run.running import workers
 from autograd_mini.compiler.run.scheduling import Part, Work
 
 if TYPE_CHECKING:
@@ -115,8 +119,8 @@ class GatherStep:
 
 
 class ProductStep:
-    """Computes a matrix product by BLAS, in memory that is kept; but a sum over the batch that is a result, in memory
-    that the caller gets."""
+    """Computes a matrix product by BLAS, or tile by tile where that takes less time; in memory that is kept, but a sum
+    over the batch that is a result, in memory that the caller gets."""
 
     def __init__(self, executor: MachineExecutor, pack: Pack, *, sums_batch: bool) -> None:
         self.packs: list[Pack] = [pack]
@@ -136,6 +140,7 @@ class ProductStep:
         b = block.b.swapaxes(1, 2) if sums_batch else block.b
         self.b: Callable[[list[Any]], Floats] = executor.rows(segment.b, b)
         self.is_negative: bool = block.sign < 0.0
+        self.threads: int = executor.threads
 
     def prepare(self, values: Values, n: int) -> Floats:
         g, h, s = self.shape
@@ -153,11 +158,37 @@ class ProductStep:
         a, b = self.a(values), self.b(values)
         g, h, s = self.shape
         if self.sums_batch:
-            numpy.matmul(a.reshape(g, h, -1), b.reshape(g, s, -1).swapaxes(1, 2), out=out)
+            a, b = a.reshape(g, h, -1), b.reshape(g, s, -1).swapaxes(1, 2)
         else:
-            numpy.matmul(a[..., 0], b.reshape(g, a.shape[2], out.shape[2]), out=out)
+            a, b = a[..., 0], b.reshape(g, a.shape[2], out.shape[2])
+        if g > 1 or not by_tiles(a[0], b[0], out[0], self.threads):
+            numpy.matmul(a, b, out=out)
         if self.is_negative:
             numpy.negative(out, out=out)
+
+
+def by_tiles(x: Floats, y: Floats, out: Floats, threads: int) -> bool:
+    """Compute out = x·y, with the same bits on any number of threads; return False if BLAS should."""
+    if len(x) < y.shape[1]:
+        x, y, out = y.T, x.T, out.T
+    (rows, terms), columns = x.shape, y.shape[1]
+    n_parts = threads_for_tiles(rows, columns, terms, host_width(), threads)
+    if not n_parts:
+        return False
+
+    def compute(first: int, last: int) -> None:
+        room = memory.lines_of(1, terms * TILE[1] * host_width())
+        arrays = x, y[:, first:last], out[:, first:last]
+        (x_at, *x_by), (y_at, *y_by), (out_at, *out_by) = (memory.scattered(each, *each.shape) for each in arrays)
+        sizes = rows, last - first, terms
+        multiply()(x_at, y_at, out_at, memory.address(room, room.shape), *sizes, *x_by, *y_by, *out_by)
+
+    bounds = [columns * part // n_parts for part in range(n_parts + 1)]
+    if n_parts == 1:
+        compute(*bounds)
+    else:
+        list(workers().map(compute, bounds, bounds[1:]))
+    return True
 
 
 def _product_step(executor: MachineExecutor, pack: Pack) -> ProductStep | None:

@@ -30,10 +30,10 @@ def copied(numbers: Any, of: type[Any] = float) -> NDArray[Any]:
 
 
 def room(lanes: Sequence[int], n: int) -> list[Floats]:
-    """Memory for results, [lanes, n] each; in a single block if n is large."""
+    """Memory for results, [lanes, n] each; in a single block, which begins at a cache line, if n is large."""
     if n < COLUMNS_OF_A_ROOM:
         return [empty(count, n) for count in lanes]
-    return numpy.split(empty(sum(lanes), n), numpy.cumsum(lanes)[:-1]) if lanes else []
+    return numpy.split(lines_of(1, sum(lanes) * n).reshape(-1, n), numpy.cumsum(lanes)[:-1]) if lanes else []
 
 
 def rows_of(lanes: int, n: int) -> Floats:

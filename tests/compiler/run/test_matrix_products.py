@@ -1,4 +1,5 @@
-"""Sums of numbers shared by all examples agree with NumPy: ragged sums, stacked products, absent factors."""
+"""Sums of numbers shared by all examples agree with NumPy: ragged sums, stacked products, absent factors; and products
+in tiles."""
 
 import numpy
 import pytest
@@ -7,14 +8,17 @@ from hypothesis import strategies as st
 
 from autograd_mini import compile, dot, exp, sqrt, sum, tanh
 from autograd_mini.compiler import pipeline
+from autograd_mini.compiler.code.emit_products import TILE
+from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
 from autograd_mini.compiler.passes import columnwise
+from autograd_mini.compiler.run import matrix_products
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.machine import MachineExecutor
-from autograd_mini.compiler.run.matrix_products import ArenaStep
+from autograd_mini.compiler.run.matrix_products import ArenaStep, by_tiles
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.scheduling import schedule
-from tests.compiler.run.fences import Margined, fenced
+from tests.compiler.run.fences import Guarded, Margined, fenced
 from tests.compiler.verifying import verified
 
 pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
@@ -123,3 +127,71 @@ def test_a_ragged_graph(rows, monkeypatch):
     assert compiled(positions) == value
     numpy.testing.assert_allclose(value, expected, rtol=1e-12)
     numpy.testing.assert_allclose(slopes, expected_slopes, rtol=1e-11, atol=1e-12)
+
+
+WIDTH = TILE[1] * host_width()
+ORDERS = {
+    "rows": lambda array: numpy.ascontiguousarray(array),
+    "columns": lambda array: numpy.asfortranarray(array),
+    "backwards": lambda array: numpy.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1],
+    "every other": lambda array: numpy.repeat(numpy.asfortranarray(array), 2, axis=0)[::2],
+    "one for all": lambda array: numpy.broadcast_to(array[:1], array.shape),
+}
+
+
+def suits_any(rows, columns, terms, width, threads):
+    return min(threads, columns // WIDTH) if rows >= TILE[0] and terms > 0 else 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    *[st.integers(max(TILE[0], WIDTH), 60)] * 2, st.integers(1, 30), *[st.sampled_from(list(ORDERS))] * 2,
+    st.booleans(), st.booleans(), st.integers(0, 2**32),
+)  # fmt: skip
+def test_tiles(rows, columns, terms, order_x, order_y, is_turned, at_end, seed):
+    """Between pages that end the process when they are touched. A sum has the same bits wherever it is."""
+    generator = numpy.random.default_rng(seed)
+    x = ORDERS[order_x](generator.normal(size=(rows, terms)))
+    y = ORDERS[order_y](generator.normal(size=(terms, columns)))
+    with pytest.MonkeyPatch.context() as patch, fenced(lambda *args: Guarded(*args, at_end=at_end)) as fences:
+        patch.setattr(matrix_products, "threads_for_tiles", suits_any)
+
+        def product(x, y, threads=1):
+            out = fences.empty(columns, rows).T if is_turned else fences.empty(rows, columns)
+            assert by_tiles(x, y, out, threads)
+            fences.check()
+            return out.copy()
+
+        found = product(x, y)
+        turned = product(x[::-1], y[:, ::-1])
+        assert all((product(x, y, threads) == found).all() for threads in (2, 3))
+    bound = (terms + 1) * 2.0**-52 * (abs(x) @ abs(y))
+    assert (abs(found - x @ y) <= bound).all()
+    assert (turned[::-1, ::-1] == found).all()
+
+
+def network(w, v, x):
+    """A function of large matrix products."""
+    hidden = [tanh(dot(row, x)) for row in w]
+    return sum([tanh(dot(row, hidden)) ** 2 for row in v])
+
+
+@pytest.mark.parametrize("n", [1, 11, 16, 70, 600])
+@pytest.mark.usefixtures("between_margins")
+def test_a_network_in_tiles(n, monkeypatch):
+    """With the same bits on any number of threads."""
+    tiled = []
+    monkeypatch.setattr(matrix_products, "threads_for_tiles", lambda *args: tiled.append(args) or suits_any(*args))
+    w, v, x = random.normal(size=(30, 20)) / 5.0, random.normal(size=(17, 30)) / 5.0, random.normal(size=(n, 20))
+    for each in (x, numpy.asfortranarray(x), x[::-1]):
+        expected, others = compile(network, batch="x", reduce="mean", backend="numpy").value_and_grad(w, v, each)
+        results = []
+        for threads in (1, 2):
+            derive = compile(network, batch="x", reduce="mean", backend="machine", threads=threads).value_and_grad
+            value, slopes = derive(w, v, each)
+            numpy.testing.assert_allclose(value, expected, rtol=1e-12)
+            for found, other in zip(slopes, others):
+                numpy.testing.assert_allclose(found, other, rtol=1e-11, atol=1e-12)
+            results.append([value, *map(numpy.ravel, slopes)])
+        assert numpy.array_equal(*map(numpy.hstack, results))
+    assert any(suits_any(*args) for args in tiled)

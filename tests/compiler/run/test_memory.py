@@ -60,6 +60,7 @@ def test_room_is_for_each_result(n):
     assert [array.shape for array in arrays] == [(2, n), (0, n), (3, n)]
     assert all((array == number).all() for number, array in enumerate(arrays))
     assert memory.room([], n) == []
+    assert n < COLUMNS_OF_A_ROOM or arrays[0].ctypes.data % (8 * memory.LINE) == 0
 
 
 @pytest.mark.parametrize("shape", [(0,), (1,), (4, 6), (0, 3), (3, 0)])
