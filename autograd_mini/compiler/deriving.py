@@ -93,10 +93,10 @@ class Plan:
         n_terms = sum(block.n_terms for _, each in self.source.packed.segments() for block in each.blocks)
         return n_terms <= MOST_ELIMINATED
 
-    @cached_property
+    @property
     def loops(self) -> list[Looped]:
         """The loops of `scan`."""
-        return [scalar for scalar in self.source.scalars.scalars if type(scalar) is Looped]
+        return self.source.scalars.loops
 
     def _once(self, make: Callable[[], T], *key: object) -> T:
         """What is kept by a key; it is made if it is not there."""

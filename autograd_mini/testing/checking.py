@@ -115,7 +115,7 @@ of <lambda> failed: gradient=<lambda> against extrapolated differences
         xs, call = [*map(Value, numbers)], Differentiation(f)
         for x, name in zip(xs, names if numbers is point else ()):  # where the formula is taken
             x.label = name
-        call.variables = set(xs)
+        call.given = xs
         with call:
             return xs, numbers_of(f(*structure.rebuild(xs)))
 

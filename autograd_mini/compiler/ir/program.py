@@ -29,11 +29,6 @@ ABSENT = -1
 """The index, in a block, of a factor or lane that does not exist; a factor counts as 0."""
 
 
-def occurring(numbers: Index) -> Index:
-    """Which numbers occur, in order; none is negative. `numpy.unique` would import `numpy.ma`, which takes a while."""
-    return numpy.flatnonzero(numpy.bincount(numbers))
-
-
 @dataclass(eq=False)
 class Pack:
     """`lanes` numbers of one form. `number` is its place in the program."""

@@ -119,9 +119,19 @@ class Scalars:
     tied: int | None = None
 
     @cached_property
+    def computed(self) -> list[Scalar]:
+        """All but the lanes of the arrays that come first."""
+        return self.scalars[first_computed(self.scalars) :]
+
+    @cached_property
+    def loops(self) -> list[Looped]:
+        """The loops of `scan`."""
+        return [scalar for scalar in self.computed if type(scalar) is Looped]
+
+    @cached_property
     def primitives(self) -> set[tuple[Primitive, int]]:
         """The primitives applied, and to how many scalars."""
-        return primitives_of(self.scalars)
+        return primitives_of(self.computed)
 
     @property
     def roots(self) -> list[int]:

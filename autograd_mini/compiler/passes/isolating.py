@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import numpy
 
-from autograd_mini.compiler.ir.building import Builder, elementwise, whole
-from autograd_mini.compiler.ir.program import (
-    ABSENT,
-    Block,
-    Leaf,
-    Operation,
-    Pack,
-    Program,
-    Segment,
-    Sum,
-    is_product,
-    occurring,
-)
+from autograd_mini.compiler.ir.building import Builder, elementwise, occurring, whole
+from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Operation, Pack, Program, Segment, Sum, is_product
 from autograd_mini.compiler.partition import MOST_SEGMENTS, suits_blas
 
 

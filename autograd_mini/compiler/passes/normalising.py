@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain, filterfalse, islice, repeat
+from itertools import chain, filterfalse, islice
 from typing import Any
 
 import numpy
@@ -205,7 +205,9 @@ class _Normaliser(Growing):
 
     def _dot(self, args: tuple[int, ...]) -> int:
         half = len(args) // 2
-        found = self.add(Terms.of(zip(repeat(1.0), args[:half], args[half:]), from_zero=True))
+        flat: list[Any] = [1.0] * (3 * half)
+        flat[1::3], flat[2::3] = args[:half], args[half:]
+        found = self.add(Terms(flat, from_zero=True))
         self.sums.add(found)
         return found
 

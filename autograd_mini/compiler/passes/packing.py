@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.ir.building import Builder
+from autograd_mini.compiler.ir.building import Builder, occurring
 from autograd_mini.compiler.ir.names import TIED
-from autograd_mini.compiler.ir.program import Index, Pack, Program, Reference, Segment, occurring
+from autograd_mini.compiler.ir.program import Index, Pack, Program, Reference, Segment
 from autograd_mini.compiler.ir.scalars import (
     MANY,
     ONE,

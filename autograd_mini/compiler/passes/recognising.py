@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import numpy
 
-from autograd_mini.compiler.ir.building import elementwise
-from autograd_mini.compiler.ir.program import ABSENT, Block, Index, occurring
+from autograd_mini.compiler.ir.building import elementwise, occurring
+from autograd_mini.compiler.ir.program import ABSENT, Block, Index
 from autograd_mini.compiler.partition import DENSE, MOST_LENGTHS
 
 

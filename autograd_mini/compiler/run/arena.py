@@ -21,8 +21,9 @@ from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.register_products import FUSED
 from autograd_mini.compiler.code.totals import Total, at_once, totals
+from autograd_mini.compiler.ir.building import occurring
 from autograd_mini.compiler.ir.names import is_checked
-from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum, occurring
+from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum
 from autograd_mini.compiler.ir.scalars import Number
 from autograd_mini.compiler.partition import LONG_OF_FEW, columns_of_a_block
 from autograd_mini.compiler.passes.columnar import Columns
