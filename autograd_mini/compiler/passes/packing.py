@@ -234,6 +234,5 @@ class _Packed:
 
 def _distinct(numbers: Any) -> list[Any]:
     """The distinct numbers, in the order in which they first occur."""
-    if numbers.size and (numbers == numbers[0]).all():
-        return [numbers[0].item()]
-    return [*dict.fromkeys(numbers.tolist())]
+    others = numbers[1:][numbers[1:] != numbers[:-1]]
+    return [*dict.fromkeys([*numbers[:1].tolist(), *others.tolist()])]
