@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property, partial
+from math import inf
 from operator import is_
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS
+from autograd_mini.compiler.partition import LOOKS_IN_PYTHON
 from autograd_mini.compiler.run.watch import Place, Watch
 
 
@@ -35,7 +37,7 @@ class State:
     ) -> None:
         self.number, self.places, self.held = number, places, held
         self._copies = [(place, each, _content(each)) for place, each in containers]
-        self._told: Callable[[], bool] | None = self.watch.is_same if in_machine_code and places else None
+        self._looks_left: float = LOOKS_IN_PYTHON if in_machine_code else inf
 
     @cached_property
     def watch(self) -> Watch:
@@ -46,9 +48,10 @@ class State:
 
     def is_same(self) -> bool:
         """Whether the same things still stand in the places, with the same contents."""
-        if self._told is not None or not self.places:
-            return self._told is None or self._told()
-        return not self.changed(read(self.places))
+        if self.places and self._looks_left > 0:
+            self._looks_left -= 1
+            return not self.changed(read(self.places))
+        return not self.places or self.watch.is_same()
 
     def changed(self, now: Sequence[Any]) -> set[int]:
         """The indices of the places where something else stands now, or where the contents have changed."""
