@@ -12,13 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def numbered(
-    known: list[Any], made: list[Any], roots: list[Any], like: list[int] | None = None
-) -> tuple[list[int], list[int], list[Any]]:
+def numbered(known: list[Any], made: list[Any], roots: list[Any]) -> tuple[list[int], list[int], list[Any]]:
     """The numbers of nodes: those known have the first, then come those made, then others as they are met.
-
-    Args:
-        like: numbers that are perhaps the same; if they are, this list is returned in place of another.
 
     Returns:
         How many parents each of those made has; the numbers of these, one after the other, and of the roots; the
@@ -45,22 +40,18 @@ def numbered(
             n_parents.append(len(parents))
             read.extend(parents)
     read.extend(roots)
-    used: list[Any] = [] if like is None else like
-    objects: list[Any] = list(range(mark - start)) if like is None else []  # one, however often a number is used
-    for place in range(len(read)):
-        node = read[place]
+    numbers: list[Any] = list(range(mark - start))  # one object for each, however often it is used
+    used: list[Any] = []
+    for each in read:
+        node = each
         if node._mark < start:
             node._mark = mark
             mark += 1
+            numbers.append(len(numbers))
             others.append(node)
-        number = node._mark - start
-        if used is like:
-            if place < len(used) and used[place] == number:
-                continue
-            used = used[:place]
-        used.append(objects[number] if number < len(objects) else number)
+        used.append(numbers[node._mark - start])
     above.mark = mark
-    return n_parents, used if len(used) == len(read) else used[: len(read)], others
+    return n_parents, used, others
 
 
 def numbers_of(nodes: tuple[Node, ...]) -> list[float]:
@@ -82,17 +73,13 @@ def take_numbers(nodes: list[Any], others: list[Any]) -> None:
             node._many = node.parents, other.local_grads
 
 
-def _numbered(
-    known: list[Any], made: list[Any], roots: list[Any], like: list[int] | None = None
-) -> tuple[list[int], list[int], list[Any]]:
+def _numbered(known: list[Any], made: list[Any], roots: list[Any]) -> tuple[list[int], list[int], list[Any]]:
     """The same without marks in the nodes."""
     numbers = count()
     number_of: dict[Any, int] = defaultdict(numbers.__next__)
     number_of.update(zip(chain(known, made), numbers))
     n_known, parents = len(number_of), [node.parents for node in made]
     used = [*map(number_of.__getitem__, chain(chain.from_iterable(parents), roots))]
-    if like is not None and used == like:
-        used = like
     return [*map(len, parents)], used, [*islice(number_of, n_known, None)]
 
 

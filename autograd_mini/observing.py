@@ -177,9 +177,9 @@ class Differentiation(Scope):
     opened: ClassVar[dict[Entry, Differentiation]] = {}
     _entries: ClassVar[ContextVar[tuple[Entry, ...]]] = ContextVar("autograd_mini_differentiations", default=())
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, given: Sequence[Value] = ()) -> None:
         self.function = function
-        self.given: Sequence[Value] = ()
+        self.given = given
         self.own: set[Value] = set()
         self.refused: TypeError | None = None
 

@@ -177,11 +177,6 @@ def elementwise(lane: Index, a: Index, b: Index | None, sign: float = 1.0) -> Bl
     return Block(lane.reshape(shape), a.reshape(shape), None if b is None else b.reshape(shape), sign)
 
 
-def occurring(numbers: Index) -> Index:
-    """Which numbers occur, in order; none is negative. `numpy.unique` would import `numpy.ma`, which takes a while."""
-    return numpy.flatnonzero(numpy.bincount(numbers))
-
-
 def _copied(pack: Pack, places: list[tuple[int, Index]]) -> Segment:
     lane = numpy.concatenate([start + numpy.arange(index.size) for start, index in places])
     return Segment(pack, None, [elementwise(lane, numpy.concatenate([index for _, index in places]), None)])

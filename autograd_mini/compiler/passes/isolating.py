@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from autograd_mini.compiler.ir.building import Builder, elementwise, occurring, whole
+from autograd_mini.compiler.ir.building import Builder, elementwise, whole
 from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Operation, Pack, Program, Segment, Sum, is_product
 from autograd_mini.compiler.partition import MOST_SEGMENTS, suits_blas
 
@@ -64,8 +64,8 @@ class _Isolated(Builder):
         if pack.batched or not over or len(over) == len(segments):
             return segments
         rest = [segment for segment in segments if segment not in over]
-        lanes = numpy.concatenate([block.lane.ravel() for each in over for block in each.blocks])
-        lanes = occurring(lanes[lanes != ABSENT])
+        every = numpy.concatenate([block.lane.ravel() for each in over for block in each.blocks])
+        lanes = numpy.flatnonzero(numpy.bincount(every[every != ABSENT]))
         place = numpy.full(pack.lanes + 1, ABSENT)  # ABSENT, which is the last one, stays itself
         place[lanes] = numpy.arange(lanes.size)
         moved = [

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.ir.building import Builder, occurring
+from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.names import TIED
 from autograd_mini.compiler.ir.program import Index, Pack, Program, Reference, Segment
 from autograd_mini.compiler.ir.scalars import (
@@ -200,7 +200,7 @@ class _Packed:
     def _loop(self, scalar: Looped) -> Pack:
         args = numpy.array(scalar.args)
         packs, parts = self._pack_of[args], []
-        for each in occurring(packs):
+        for each in numpy.unique(packs):
             places = numpy.flatnonzero(packs == each)
             parts.append((self.reference(args[places].tolist()), places))
         return self.builder.loop(scalar.scan, parts)

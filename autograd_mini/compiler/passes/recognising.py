@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy
 
-from autograd_mini.compiler.ir.building import elementwise, occurring
+from autograd_mini.compiler.ir.building import elementwise
 from autograd_mini.compiler.ir.program import ABSENT, Block, Index
 from autograd_mini.compiler.partition import DENSE, MOST_LENGTHS
 
@@ -105,9 +105,9 @@ def _by_row_length(lane: Index) -> Iterator[tuple[Index, Index]]:
     many different numbers, similar ones are grouped, and missing terms are `ABSENT`."""
     rows, starts, lengths = numpy.unique(lane, return_index=True, return_counts=True)
     of_class = lengths
-    if occurring(lengths).size > MOST_LENGTHS:
+    if len({*lengths.tolist()}) > MOST_LENGTHS:
         of_class = 2 ** numpy.ceil(numpy.log2(lengths)).astype(numpy.int64)
-    for each in occurring(of_class):
+    for each in sorted({*of_class.tolist()}):  # `numpy.unique` would import `numpy.ma`, which takes a while
         chosen = of_class == each
         place = numpy.arange(lengths[chosen].max())
         places = starts[chosen][:, None] + place

@@ -27,7 +27,6 @@ class Recording:
         inputs: the Values that it was given.
         roots: the nodes that are wanted: results and decisions.
         is_foreign: whether a leaf is a variable that the run did not make.
-        first: what another run recorded, perhaps the same.
         n_parents, used, others: how many parents each of those made has; the numbers of these, one after the other, and
             of the roots; all other nodes among them. Inputs have the first numbers, then come those made, then others.
     """
@@ -36,19 +35,22 @@ class Recording:
     inputs: list[Value]
     roots: list[Value]
     is_foreign: Callable[[Value], bool]
-    first: Recording | None = None
     n_parents: list[int] = field(init=False)
     used: list[int] = field(init=False)
     others: list[Value] = field(init=False)
 
     def __post_init__(self) -> None:
-        like = None if self.first is None else self.first.used
-        self.n_parents, self.used, self.others = numbered(self.inputs, self.made, self.roots, like)
+        self.n_parents, self.used, self.others = numbered(self.inputs, self.made, self.roots)
+
+    @cached_property
+    def read(self) -> NDArray[numpy.int64]:
+        """`used` as an array."""
+        return numpy.fromiter(self.used, numpy.int64, len(self.used))
 
     @cached_property
     def uses(self) -> NDArray[numpy.int64]:
         """How often each node is used."""
-        return numpy.bincount(numpy.fromiter(self.used, numpy.int64), minlength=len(self.inputs) + len(self.made))
+        return numpy.bincount(self.read, minlength=len(self.inputs) + len(self.made))
 
     @cached_property
     def is_whole(self) -> bool:
@@ -60,7 +62,8 @@ class Recording:
         layer come one after the other; nodes from before the run come first, or where they are first used."""
         if roots is self.roots and self.is_whole:
             is_used = self.uses[: len(self.inputs)] > 0
-            return [*compress(self.inputs, is_used.tolist()), *self.others, *self.made]
+            inputs = self.inputs if is_used.all() else compress(self.inputs, is_used.tolist())
+            return [*inputs, *self.others, *self.made]
         return self._order_of_some(roots)
 
     def _order_of_some(self, roots: Sequence[Value]) -> list[Value]:
@@ -79,11 +82,9 @@ class Recording:
         _add(roots, order, seen)
         return order
 
-    @property
-    def repeats(self) -> bool:
-        """Whether this run recorded the same as the first one, node by node, with the same constants."""
-        first = self.first
-        if first is None or self.used is not first.used or self.n_parents != first.n_parents:
+    def repeats(self, first: Recording | None) -> bool:
+        """Whether this run recorded the same as a first run, node by node, with the same constants."""
+        if first is None or (self.n_parents, self.used) != (first.n_parents, first.used):
             return False
         if len(self.inputs) != len(first.inputs) or len(self.roots) != len(first.roots):
             return False

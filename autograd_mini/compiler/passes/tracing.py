@@ -130,11 +130,11 @@ def trace(
         return found
     finally:
         if first is not None:  # it ran at another point, of which nothing that stays outside may show numbers
-            made = [*tracer.given, *tracer.recorded]
             if found is first and first.recording is not None:
-                take_numbers(made, [*first.recording.inputs, *first.recording.made])
+                take_numbers(tracer.given, first.recording.inputs)
+                take_numbers(tracer.recorded, first.recording.made)
             else:
-                for node in made:
+                for node in chain(tracer.given, tracer.recorded):
                     connect(node, node.parents, (nan,) * len(node.parents), node.operation)
                     node._number = nan
 
@@ -175,10 +175,9 @@ def _trace(
     outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
     tracer.require_use(outputs)
     decided = [guard.node for guard in tracer.guards]
-    before = None if first is None else first.recording
-    recording = Recording(tracer.recorded, given, [*outputs, *decided], call.is_foreign, before)
+    recording = Recording(tracer.recorded, given, [*outputs, *decided], call.is_foreign)
     path = [guard.outcome for guard in tracer.guards]
-    if first is not None and (structure, path) == (first.structure, first.path) and recording.repeats:
+    if first is not None and (structure, path) == (first.structure, first.path) and recording.repeats(first.recording):
         return first
     order = recording.order(recording.roots)
     others = recording.others if recording.is_whole else [*filterfalse(call.variables.__contains__, order)]
@@ -218,8 +217,7 @@ class Tracer(Observer):
         self.node_recorded = self.recorded.append  # type: ignore[method-assign, assignment]
         self._comparisons: dict[Value, Line] = {}
         self.given = given
-        self.call: Differentiation = Differentiation(function)
-        self.call.given = given
+        self.call: Differentiation = Differentiation(function, given)
         self._own: set[Value] = set()
         self._counted = 0  # how many of the recorded nodes are in `_own`
         self.inner: list[Inner] = []

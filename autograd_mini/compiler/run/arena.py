@@ -21,7 +21,6 @@ from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.register_products import FUSED
 from autograd_mini.compiler.code.totals import Total, at_once, totals
-from autograd_mini.compiler.ir.building import occurring
 from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum
 from autograd_mini.compiler.ir.scalars import Number
@@ -274,7 +273,7 @@ class ArenaExecutor:
             if found is None:
                 rest.append(listed)
                 continue
-            left, present = listed.part(found.left), occurring(listed.lane)
+            left, present = listed.part(found.left), numpy.unique(listed.lane)
             is_all = listed.lane.size == flat.lane.size and not left.lane.size and present.size == lanes
             to = first if is_all else self._room(lanes)
             yield self._regular(found, to, float(listed.sign[0]), zero if is_all else -0.0)
