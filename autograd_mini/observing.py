@@ -177,9 +177,9 @@ class Differentiation(Scope):
     opened: ClassVar[dict[Entry, Differentiation]] = {}
     _entries: ClassVar[ContextVar[tuple[Entry, ...]]] = ContextVar("autograd_mini_differentiations", default=())
 
-    def __init__(self, function: Any, given: Sequence[Value] = ()) -> None:
+    def __init__(self, function: Any, given: list[Value] | None = None) -> None:
         self.function = function
-        self.given = given
+        self.given: list[Value] = given or []
         self.own: set[Value] = set()
         self.refused: TypeError | None = None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property, partial
-from math import inf
 from operator import is_
 from typing import Any
 
@@ -37,7 +36,7 @@ class State:
     ) -> None:
         self.number, self.places, self.held = number, places, held
         self._copies = [(place, each, _content(each)) for place, each in containers]
-        self._looks_left: float = LOOKS_IN_PYTHON if in_machine_code else inf
+        self._looks_left: int = LOOKS_IN_PYTHON if in_machine_code else -1  # in Python; without end if negative
 
     @cached_property
     def watch(self) -> Watch:
@@ -48,7 +47,7 @@ class State:
 
     def is_same(self) -> bool:
         """Whether the same things still stand in the places, with the same contents."""
-        if self.places and self._looks_left > 0:
+        if self.places and self._looks_left:
             self._looks_left -= 1
             return not self.changed(read(self.places))
         return not self.places or self.watch.is_same()

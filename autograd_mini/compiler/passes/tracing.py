@@ -131,10 +131,10 @@ def trace(
     finally:
         if first is not None:  # it ran at another point, of which nothing that stays outside may show numbers
             if found is first and first.recording is not None:
-                take_numbers(tracer.given, first.recording.inputs)
+                take_numbers(tracer.call.given, first.recording.inputs)
                 take_numbers(tracer.recorded, first.recording.made)
             else:
-                for node in chain(tracer.given, tracer.recorded):
+                for node in chain(tracer.call.given, tracer.recorded):
                     connect(node, node.parents, (nan,) * len(node.parents), node.operation)
                     node._number = nan
 
@@ -142,7 +142,7 @@ def trace(
 def _trace(
     tracer: Tracer, inputs: list[list[Value]], nest: Sequence[Any], counts: dict[Place, int] | None, first: Trace | None
 ) -> Trace:
-    f, name, given, call = tracer.function, tracer.name, tracer.given, tracer.call
+    f, name, given, call = tracer.function, tracer.name, tracer.call.given, tracer.call
     with tracer, call:
         try:
             result = f(*nest)
@@ -216,7 +216,6 @@ class Tracer(Observer):
         self.recorded: list[Value] = []
         self.node_recorded = self.recorded.append  # type: ignore[method-assign, assignment]
         self._comparisons: dict[Value, Line] = {}
-        self.given = given
         self.call: Differentiation = Differentiation(function, given)
         self._own: set[Value] = set()
         self._counted = 0  # how many of the recorded nodes are in `_own`
