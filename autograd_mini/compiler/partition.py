@@ -55,7 +55,6 @@ BY_DEMAND = 512  # in programs of fewer scalars, each is computed where another 
 CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplications; from half to 8 times it is flat
 MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own; 512: flat
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
-LOOKS_IN_PYTHON = 8  # what is read from outside is compared so often before code for it is worth 3 ms; not tuned
 
 # Loops within kernels: those with longer steps, or more numbers in all, are run by themselves.
 LONGEST_TURN, MOST_STATES = 256, 2**16  # scalars of a step; numbers given, carried and kept by all steps; not tuned

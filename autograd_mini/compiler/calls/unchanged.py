@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property, partial
 from operator import is_
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS
-from autograd_mini.compiler.partition import LOOKS_IN_PYTHON
 from autograd_mini.compiler.run.watch import Place, Watch
 
 
@@ -36,7 +35,7 @@ class State:
     ) -> None:
         self.number, self.places, self.held = number, places, held
         self._copies = [(place, each, _content(each)) for place, each in containers]
-        self._looks_left: int = LOOKS_IN_PYTHON if in_machine_code else -1  # in Python; without end if negative
+        self._told: Callable[[], bool] | None = self.watch.is_same if in_machine_code and places else None
 
     @cached_property
     def watch(self) -> Watch:
@@ -47,10 +46,9 @@ class State:
 
     def is_same(self) -> bool:
         """Whether the same things still stand in the places, with the same contents."""
-        if self.places and self._looks_left:
-            self._looks_left -= 1
-            return not self.changed(read(self.places))
-        return not self.places or self.watch.is_same()
+        if self._told is not None or not self.places:
+            return self._told is None or self._told()
+        return not self.changed(read(self.places))
 
     def changed(self, now: Sequence[Any]) -> set[int]:
         """The indices of the places where something else stands now, or where the contents have changed."""
