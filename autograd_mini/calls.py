@@ -45,7 +45,7 @@ class Run:
                 f"{name_of(f)} was called with {brief(args[0] if self.is_single else args)}, which holds no number to "
                 "differentiate; it may hold numbers, in lists, tuples, dicts, dataclasses and NumPy arrays"
             )
-        self.call.variables.update(self.variables)
+        self.call.given = self.variables
         with self.call:
             self.result: Any = f(*inputs, **keywords)
         self.call.warn_of_refusal()

@@ -22,7 +22,6 @@ def numbered(known: list[Any], made: list[Any], roots: list[Any]) -> tuple[list[
     n_parents: list[int] = []
     read: list[Any] = []
     others: list[Any] = []
-    used: list[int] = []
     start = mark = above.mark + 1
     for some in (known, made):
         for each in some:
@@ -41,15 +40,23 @@ def numbered(known: list[Any], made: list[Any], roots: list[Any]) -> tuple[list[
             n_parents.append(len(parents))
             read.extend(parents)
     read.extend(roots)
+    numbers: list[Any] = list(range(mark - start))  # one object for each, however often it is used
+    used: list[Any] = []
     for each in read:
         node = each
         if node._mark < start:
             node._mark = mark
             mark += 1
+            numbers.append(len(numbers))
             others.append(node)
-        used.append(node._mark - start)
+        used.append(numbers[node._mark - start])
     above.mark = mark
     return n_parents, used, others
+
+
+def numbers_of(nodes: tuple[Node, ...]) -> list[float]:
+    """The numbers in nodes; it is an error if something else is among them."""
+    return [node._number for node in nodes]
 
 
 def take_numbers(nodes: list[Any], others: list[Any]) -> None:

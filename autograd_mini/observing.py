@@ -92,11 +92,7 @@ class Scope:
     @classmethod
     def is_open_here(cls) -> bool:
         """Whether a scope of this kind is open in this thread or task."""
-        if cls.opened:
-            for entry in cls._entries.get():
-                if entry() is not None and entry in cls.opened:
-                    return True
-        return False
+        return any(entry() is not None and entry in cls.opened for entry in cls._entries.get())
 
 
 class Observer(Scope):
@@ -173,7 +169,7 @@ class Differentiation(Scope):
 
     Attributes:
         function: the function.
-        variables: the Values that stand for the numbers among its arguments.
+        given: the Values that stand for the numbers among its arguments.
         own: other Values made within the call: nothing outside depends on them.
         refused: the error that was raised where a number would have left the graph.
     """
@@ -181,11 +177,16 @@ class Differentiation(Scope):
     opened: ClassVar[dict[Entry, Differentiation]] = {}
     _entries: ClassVar[ContextVar[tuple[Entry, ...]]] = ContextVar("autograd_mini_differentiations", default=())
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, given: list[Value] | None = None) -> None:
         self.function = function
-        self.variables: set[Value] = set()
+        self.given: list[Value] = given or []
         self.own: set[Value] = set()
         self.refused: TypeError | None = None
+
+    @functools.cached_property
+    def variables(self) -> set[Value]:
+        """The Values given."""
+        return {*self.given}
 
     def warn_of_refusal(self) -> None:
         """Warn if the function caught the error `refused` and went on."""

@@ -6,6 +6,7 @@ from autograd_mini import copying, observing
 from autograd_mini.adjoints import add_to_grads
 from autograd_mini.compatibility import Compatible
 from autograd_mini.graph import above, leaf, new, record, start, topological_order
+from autograd_mini.numbering import numbers_of
 from autograd_mini.primitives import to_float
 
 TYPE_CHECKING = False
@@ -143,15 +144,15 @@ class Value(Operators):
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
         """Record `primitive` applied to Values and numbers: one new node."""
         try:
-            xs = [arg._number for arg in args]
-        except AttributeError:  # plain numbers among them
+            xs = numbers_of(args)
+        except (AttributeError, TypeError):  # plain numbers among them
             for arg in args:
                 if not isinstance(arg, Value) and hasattr(arg, "apply_primitive"):  # as a series, which takes Values
                     return arg.apply_primitive(primitive, args)
             args = tuple(
                 arg if isinstance(arg, Value) else leaf(to_float(arg, primitive.name), Constant) for arg in args
             )
-            xs = [arg._number for arg in args]
+            xs = numbers_of(args)
         if primitive.is_selector:
             answer = observing.ask("selected", primitive, args) if observing.active else None
             return primitive.forward(*xs) if answer is None else answer

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.ir.scalars import Looped
 from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.partition import MOST_ELIMINATED
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
@@ -93,11 +92,6 @@ class Plan:
         n_terms = sum(block.n_terms for _, each in self.source.packed.segments() for block in each.blocks)
         return n_terms <= MOST_ELIMINATED
 
-    @cached_property
-    def loops(self) -> list[Looped]:
-        """The loops of `scan`."""
-        return [scalar for scalar in self.source.scalars.scalars if type(scalar) is Looped]
-
     def _once(self, make: Callable[[], T], *key: object) -> T:
         """What is kept by a key; it is made if it is not there."""
         if key not in self._made:
@@ -162,7 +156,8 @@ class Plan:
     def knows_doubts(self, request: Request) -> bool:
         """Whether `careful` programs see all zeros that meet inf or nan; within loops, only first derivatives' do."""
         is_first = request.kind in (Kind.GRADIENT, Kind.JACOBIAN) and not self.trace.inner
-        return not self.loops or (is_first and all(loop.scan.body.knows_doubts for loop in self.loops))
+        loops = self.source.scalars.loops
+        return not loops or (is_first and all(loop.scan.body.knows_doubts for loop in loops))
 
     def along(self, request: Request, sign: float) -> Executor | None:
         """The program for a request a little way off, along the line or against it; None if that is not known. For
@@ -177,7 +172,7 @@ class Plan:
     def aside(self, request: Request, sign: float, given: Source | None = None) -> Source | None:
         """What the program of `along` is made from; None if that is not known. `given` is as for `source_of`."""
         source = given or self.source
-        steps = None if self.trace.inner or self.loops else steps_of(self.trace, request.wrt, sign)
+        steps = None if self.trace.inner or self.source.scalars.loops else steps_of(self.trace, request.wrt, sign)
         if steps is None:
             return None
         make = differing if request.kind == Kind.GUARDS else settled

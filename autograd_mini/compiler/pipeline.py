@@ -18,7 +18,7 @@ from autograd_mini.compiler.code.lower import can_emit
 from autograd_mini.compiler.code.scalar_programs import differentiate_scalars, require_derivative
 from autograd_mini.compiler.ir.program import Leaf, Program, Sum
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.ir.scalars import Looped, Scalars
+from autograd_mini.compiler.ir.scalars import Scalars
 from autograd_mini.compiler.partition import MOST_UNNOTICED, has_columns, suits_columns, suits_scalars, too_many_forms
 from autograd_mini.compiler.passes.columnwise import divide, sizes_in_columns
 from autograd_mini.compiler.passes.packing import Numbers, forms_of, pack, sizes_of
@@ -60,7 +60,7 @@ class Source:
             return self.origin.suits_scalars
         n_scalars, has_batch = len(self.scalars.scalars), self.frame.has_batch
         sizes = (too_many_forms(n_scalars), n_scalars, 0) if self.is_ragged else sizes_of(self.scalars, self.forms)
-        gains = bool(self.scalars.guards) or Looped in map(type, self.scalars.scalars)
+        gains = bool(self.scalars.guards or self.scalars.loops)
         return suits_scalars(*sizes, has_batch, has_batch and self.frame.reduces, has_batch and gains)
 
     @cached_property

@@ -112,11 +112,10 @@ of <lambda> failed: gradient=<lambda> against extrapolated differences
         return numbers_of(f(*structure.rebuild(list(numbers))))
 
     def evaluate(numbers: Sequence[float]) -> Evaluation:
-        xs, call = [*map(Value, numbers)], Differentiation(f)
+        xs = [*map(Value, numbers)]
         for x, name in zip(xs, names if numbers is point else ()):  # where the formula is taken
             x.label = name
-        call.variables = set(xs)
-        with call:
+        with Differentiation(f, xs):
             return xs, numbers_of(f(*structure.rebuild(xs)))
 
     check_here = partial(check, point=point, names=names, function=name_of(f), limit=limit)

@@ -64,7 +64,7 @@ class ColumnScalars(Lowered):
         for row, number, sign, a, b in places:
             segment = flat.segments[number]
             y = ONE if segment.b is None else self._read(segment.b, b)
-            found[row].flat += sign, self._read(segment.a, a), y
+            found[row].tail += sign, self._read(segment.a, a), y
         return found
 
     def _read(self, pack: Pack, lanes: Index) -> int:

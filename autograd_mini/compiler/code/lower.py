@@ -126,7 +126,7 @@ class _Lanes(Lowered):
             xs = self._read(segment.a, a)
             ys = [ONE] * len(xs) if segment.b is None else self._read(segment.b, b)
             for each, x, y in zip(lane.tolist(), xs, ys):
-                found[each].flat += sign, x, y
+                found[each].tail += sign, x, y
         return found
 
     def _read(self, pack: Pack, index: Index) -> list[int]:

@@ -63,7 +63,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
             scalars, or none, so that all have the same values.
     """
     kind = request.kind
-    loops = [scalar.scan for scalar in scalars.scalars if type(scalar) is Looped]
+    loops = [loop.scan for loop in scalars.loops]
     for loop in loops:
         loop.require_kernel()
     for primitive, n_args in scalars.primitives.union(*[primitives_of(loop.body.scalars) for loop in loops]):

@@ -116,7 +116,7 @@ class Exported:
         if kind == Kind.SPARSE_JACOBIAN:
             name, rest, m = "Jacobian", "the value alone by order=0", self.n_outputs
         with suppress(NotSparse):
-            found = None if self.plan.loops else sparse_of(source, request, MOST_AT_ONCE)
+            found = None if self.plan.source.scalars.loops else sparse_of(source, request, MOST_AT_ONCE)
             if found is not None and (2 * found.rows.size <= m * n or _size(found.program) <= SHORT):
                 return found
         if m * n > MOST_ENTRIES:
@@ -132,7 +132,7 @@ class Exported:
     @cached_property
     def as_scalars(self) -> bool:
         """Whether programs are written scalar by scalar; if not, loops over lanes are shorter, and help C compilers."""
-        return self.plan.source.is_ragged and not self.plan.loops
+        return self.plan.source.is_ragged and not self.plan.source.scalars.loops
 
     @cached_property
     def held(self) -> dict[Pack, Floats]:

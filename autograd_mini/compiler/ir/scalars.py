@@ -64,8 +64,9 @@ class Terms:
     It may be added in any order. If it is `from_zero`, it begins with 0.0, and so is never -0.0.
     """
 
-    flat: list[Any] = field(default_factory=list)
+    tail: list[Any] = field(default_factory=list)
     from_zero: bool = False
+    head: Any = None  # the terms before those in the list, if they are given as `columns`
     _columns: Any = field(default=None, init=False)
 
     @classmethod
@@ -73,17 +74,28 @@ class Terms:
         return cls([*chain.from_iterable(terms)], from_zero)
 
     def __iter__(self) -> Iterator[tuple[float, int, int]]:
-        return zip(self.flat[::3], self.flat[1::3], self.flat[2::3])
+        flat = self.flat
+        return zip(flat[::3], flat[1::3], flat[2::3])
+
+    @property
+    def flat(self) -> list[Any]:
+        """All terms as one list."""
+        if self.head is None:
+            return self.tail
+        listed: list[Any] = self.head.T.ravel().tolist()
+        listed[::3] = map(float, listed[::3])
+        return listed + self.tail
 
     @property
     def columns(self) -> NDArray[numpy.int64]:
         """All c, all x and all y as one array, [3, terms], which is kept."""
         if self._columns is None or self._columns.shape[1] != len(self):
-            self._columns = numpy.fromiter(self.flat, numpy.int64, len(self.flat)).reshape(-1, 3).T
+            columns = numpy.fromiter(self.tail, numpy.int64, len(self.tail)).reshape(-1, 3).T
+            self._columns = columns if self.head is None else numpy.concatenate([self.head, columns], axis=1)
         return self._columns  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
-        return len(self.flat) // 3
+        return len(self.tail) // 3 + (0 if self.head is None else int(self.head.shape[1]))
 
 
 @dataclass(eq=False, slots=True)
@@ -119,9 +131,14 @@ class Scalars:
     tied: int | None = None
 
     @cached_property
+    def loops(self) -> list[Looped]:
+        """The loops of `scan`."""
+        return [scalar for scalar in self.scalars[first_computed(self.scalars) :] if type(scalar) is Looped]
+
+    @cached_property
     def primitives(self) -> set[tuple[Primitive, int]]:
         """The primitives applied, and to how many scalars."""
-        return primitives_of(self.scalars)
+        return primitives_of(self.scalars[first_computed(self.scalars) :])
 
     @property
     def roots(self) -> list[int]:
@@ -202,6 +219,9 @@ def depending(
     passes = cache(goes_on)
     for number in range(first_computed(scalars), len(scalars)):
         scalar = scalars[number]
+        if type(scalar) is Terms and len(scalar) > MANY:
+            on[number] |= numpy.frombuffer(on, dtype=numpy.uint8)[scalar.columns[1:]].max()
+            continue
         for operand in scalar.args if type(scalar) is Application else operands(scalar):
             if on[operand]:
                 on[number] = on[number] or type(scalar) is not Application or passes(scalar.primitive)

@@ -64,8 +64,8 @@ class _Isolated(Builder):
         if pack.batched or not over or len(over) == len(segments):
             return segments
         rest = [segment for segment in segments if segment not in over]
-        lanes = numpy.unique(numpy.concatenate([block.lane.ravel() for each in over for block in each.blocks]))
-        lanes = lanes[lanes != ABSENT]
+        every = numpy.concatenate([block.lane.ravel() for each in over for block in each.blocks])
+        lanes = numpy.flatnonzero(numpy.bincount(every[every != ABSENT]))
         place = numpy.full(pack.lanes + 1, ABSENT)  # ABSENT, which is the last one, stays itself
         place[lanes] = numpy.arange(lanes.size)
         moved = [

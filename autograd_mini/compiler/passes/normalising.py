@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain, filterfalse, islice, repeat
+from itertools import chain, filterfalse, repeat
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Number, Picked, Scalars, Terms
+from autograd_mini.compiler.ir.scalars import MANY, ONE, Application, Looped, Number, Picked, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.recording import Recording
@@ -63,8 +63,9 @@ class _Normaliser(Growing):
         for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
             lanes = self.inputs(array, len(values))
         parameters = dict(zip(trace.parameters, lanes))
-        given, recording = [*chain.from_iterable(trace.inputs), *trace.parameters], trace.recording
+        recording = trace.recording
         if recording is None or not recording.is_whole:
+            given = [*chain.from_iterable(trace.inputs), *trace.parameters]
             made = [*filterfalse({*given}.__contains__, trace.order)]
             roots = [*trace.outputs, *[guard.node for guard in trace.guards]]
             recording = Recording(made, given, roots, parameters.__contains__)
@@ -76,16 +77,19 @@ class _Normaliser(Growing):
         recording, n_given = self.recording, len(self.recording.inputs)
         roots = recording.used[len(recording.used) - len(recording.roots) :]
         uses = recording.uses + numpy.bincount(roots, minlength=len(recording.uses))  # twice: they must stay scalars
-        scalar_at, operands, place = self.scalar_at, iter(recording.used), self.scalar_at.__getitem__
+        scalar_at, used, place, start = self.scalar_at, recording.used, self.scalar_at.__getitem__, 0
         are_constant, rule_of, scalars = self.constants.issuperset, _RULES.get, self.scalars
         plain: dict[Any, dict[tuple[int, ...], int]] = {}  # for operations without rules, what they were applied to
         nodes = zip(recording.made, recording.n_parents, uses[n_given:].tolist())
         for own_place, (node, n_parents, n_uses) in enumerate(nodes, n_given):
-            if n_parents == 2:
-                args: tuple[int, ...] = scalar_at[next(operands)], scalar_at[next(operands)]
-            else:
-                args = tuple(map(place, islice(operands, n_parents)))
             operation: Any = node.operation
+            if n_parents == 2:
+                args: Any = scalar_at[used[start]], scalar_at[used[start + 1]]
+            elif n_parents > MANY and operation in _DOTS and recording.read[start : start + n_parents].max() < n_given:
+                args = 1 + recording.read[start : start + n_parents]
+            else:
+                args = tuple(map(place, used[start : start + n_parents]))
+            start += n_parents
             if are_constant(args):
                 scalar_at[own_place] = self.number(node._number)
                 continue
@@ -181,14 +185,14 @@ class _Normaliser(Growing):
         for number in args:
             scalar = self.scalars[number]
             if number in self.single_use and number in self.sums:
-                terms.flat += scalar.flat  # type: ignore[union-attr]
+                terms.tail += scalar.flat  # type: ignore[union-attr]
                 terms.from_zero |= scalar.from_zero  # type: ignore[union-attr]
             elif self._is_product(number):
                 args = scalar.args  # type: ignore[union-attr]
                 (c, x), (d, y) = self._signed(args[0]), self._signed(args[-1])
-                terms.flat += c * d, x, y
+                terms.tail += c * d, x, y
             else:
-                terms.flat += *self._signed(number), ONE
+                terms.tail += *self._signed(number), ONE
         return self.add(terms)
 
     def _signed(self, number: int) -> tuple[float, int]:
@@ -205,7 +209,11 @@ class _Normaliser(Growing):
 
     def _dot(self, args: tuple[int, ...]) -> int:
         half = len(args) // 2
-        found = self.add(Terms.of(zip(repeat(1.0), args[:half], args[half:]), from_zero=True))
+        if type(args) is tuple:
+            terms = Terms.of(zip(repeat(1.0), args[:half], args[half:]), from_zero=True)
+        else:
+            terms = Terms([], True, numpy.stack([numpy.ones_like(args[:half]), args[:half], args[half:]]))
+        found = self.add(terms)
         self.sums.add(found)
         return found
 
@@ -220,6 +228,7 @@ class _Normaliser(Growing):
 
 
 _PRODUCTS = {TABLE["mul"], TABLE["square"]}
+_DOTS = {TABLE["dot"], TABLE["sumprod"]}
 _VECTORS = {TABLE["softmax"], TABLE["log_softmax"]}
 _NEGATION, _ADD = TABLE["neg"], TABLE["add"]
 

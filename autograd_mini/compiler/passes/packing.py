@@ -212,11 +212,13 @@ class _Packed:
         else:
             flat = chain.from_iterable([scalar.flat for scalar in scalars])
             terms = numpy.fromiter(flat, numpy.int64, 3 * lane.size).reshape(-1, 3).T
-        signs, xs, ys = terms[0].astype(float), *terms[1:]
+        signs, xs, ys = numpy.ascontiguousarray(terms)
         first, second = self._pack_of[xs], self._pack_of[ys]
         swapped = (ys != ONE) & ((xs == ONE) | (self._rank[first] > self._rank[second]))
-        xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)
-        first, second = self._pack_of[xs], numpy.where(ys == ONE, -1, self._pack_of[ys])
+        if swapped.any():
+            xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)
+            first, second = self._pack_of[xs], self._pack_of[ys]
+        second = numpy.where(ys == ONE, -1, second)
         segments = []
         n_packs = len(self._packs)
         for a, b in [divmod(pair, n_packs + 1) for pair in _distinct(first * (n_packs + 1) + second + 1)]:
@@ -226,7 +228,7 @@ class _Packed:
             for sign in _distinct(signs[chosen]):
                 of_sign = chosen & (signs == sign)
                 index = self._lane_of[xs[of_sign]], None if b < 0 else self._lane_of[ys[of_sign]]
-                blocks += recognise(lane[of_sign], *index, sign)
+                blocks += recognise(lane[of_sign], *index, float(sign))
             segments.append(Segment(self._packs[a], None if b < 0 else self._packs[b], blocks))
         batched = any(segment.batched for segment in segments)
         return self.builder.sum(len(scalars), batched, segments, from_zero=scalars[0].from_zero)
@@ -234,6 +236,5 @@ class _Packed:
 
 def _distinct(numbers: Any) -> list[Any]:
     """The distinct numbers, in the order in which they first occur."""
-    if numbers.size and (numbers == numbers[0]).all():
-        return [numbers[0].item()]
-    return [*dict.fromkeys(numbers.tolist())]
+    others = numbers[1:][numbers[1:] != numbers[:-1]]
+    return [*dict.fromkeys([*numbers[:1].tolist(), *others.tolist()])]

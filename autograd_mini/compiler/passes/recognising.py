@@ -105,9 +105,9 @@ def _by_row_length(lane: Index) -> Iterator[tuple[Index, Index]]:
     many different numbers, similar ones are grouped, and missing terms are `ABSENT`."""
     rows, starts, lengths = numpy.unique(lane, return_index=True, return_counts=True)
     of_class = lengths
-    if numpy.unique(lengths).size > MOST_LENGTHS:
+    if len({*lengths.tolist()}) > MOST_LENGTHS:
         of_class = 2 ** numpy.ceil(numpy.log2(lengths)).astype(numpy.int64)
-    for each in numpy.unique(of_class):
+    for each in sorted({*of_class.tolist()}):  # `numpy.unique` would import `numpy.ma`, which takes a while
         chosen = of_class == each
         place = numpy.arange(lengths[chosen].max())
         places = starts[chosen][:, None] + place

@@ -43,9 +43,14 @@ class Recording:
         self.n_parents, self.used, self.others = numbered(self.inputs, self.made, self.roots)
 
     @cached_property
+    def read(self) -> NDArray[numpy.int64]:
+        """`used` as an array."""
+        return numpy.fromiter(self.used, numpy.int64, len(self.used))
+
+    @cached_property
     def uses(self) -> NDArray[numpy.int64]:
         """How often each node is used."""
-        return numpy.bincount(numpy.fromiter(self.used, numpy.int64), minlength=len(self.inputs) + len(self.made))
+        return numpy.bincount(self.read, minlength=len(self.inputs) + len(self.made))
 
     @cached_property
     def is_whole(self) -> bool:
@@ -56,7 +61,9 @@ class Recording:
         """All nodes that the roots depend on, in the order in which the function made them, so that the neurons of a
         layer come one after the other; nodes from before the run come first, or where they are first used."""
         if roots is self.roots and self.is_whole:
-            return [*compress(self.inputs, self.uses.tolist()), *self.others, *self.made]
+            is_used = self.uses[: len(self.inputs)] > 0
+            inputs = self.inputs if is_used.all() else compress(self.inputs, is_used.tolist())
+            return [*inputs, *self.others, *self.made]
         return self._order_of_some(roots)
 
     def _order_of_some(self, roots: Sequence[Value]) -> list[Value]:

@@ -130,11 +130,11 @@ def trace(
         return found
     finally:
         if first is not None:  # it ran at another point, of which nothing that stays outside may show numbers
-            made = [*tracer.given, *tracer.recorded]
             if found is first and first.recording is not None:
-                take_numbers(made, [*first.recording.inputs, *first.recording.made])
+                take_numbers(tracer.call.given, first.recording.inputs)
+                take_numbers(tracer.recorded, first.recording.made)
             else:
-                for node in made:
+                for node in chain(tracer.call.given, tracer.recorded):
                     connect(node, node.parents, (nan,) * len(node.parents), node.operation)
                     node._number = nan
 
@@ -142,9 +142,7 @@ def trace(
 def _trace(
     tracer: Tracer, inputs: list[list[Value]], nest: Sequence[Any], counts: dict[Place, int] | None, first: Trace | None
 ) -> Trace:
-    f, name, given, known = tracer.function, tracer.name, tracer.given, tracer.inputs
-    call = Differentiation(f)
-    call.variables = known
+    f, name, given, call = tracer.function, tracer.name, tracer.call.given, tracer.call
     with tracer, call:
         try:
             result = f(*nest)
@@ -182,10 +180,10 @@ def _trace(
     if first is not None and (structure, path) == (first.structure, first.path) and recording.repeats(first.recording):
         return first
     order = recording.order(recording.roots)
-    others = [*filterfalse(known.__contains__, order)]
+    others = recording.others if recording.is_whole else [*filterfalse(call.variables.__contains__, order)]
     parameters = [node for node in others if node.operation is None and call.is_foreign(node)]
     is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
-    if leaves and is_plain and not parameters and known and len(others) == len(order):
+    if leaves and is_plain and not parameters and given and call.variables.isdisjoint(order):
         raise ValueError(
             f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
             "its result from the Values it is given, with operators and functions of autograd_mini"
@@ -218,7 +216,7 @@ class Tracer(Observer):
         self.recorded: list[Value] = []
         self.node_recorded = self.recorded.append  # type: ignore[method-assign, assignment]
         self._comparisons: dict[Value, Line] = {}
-        self.given, self.inputs = given, {*given}
+        self.call: Differentiation = Differentiation(function, given)
         self._own: set[Value] = set()
         self._counted = 0  # how many of the recorded nodes are in `_own`
         self.inner: list[Inner] = []
@@ -272,7 +270,7 @@ class Tracer(Observer):
         fresh = self.recorded[self._counted :]
         self._counted += len(fresh)
         self._own.update(fresh)
-        if any(isinstance(node, Value) and (node in self._own or node in self.inputs) for node in nodes):
+        if any(isinstance(node, Value) and (node in self._own or node in self.call.variables) for node in nodes):
             raise TypeError(
                 f"{self.name} uses its Values in another thread at {place(user_line())}, and what happens there is not "
                 "compiled; compute in the thread that calls it"

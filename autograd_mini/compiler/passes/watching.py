@@ -65,9 +65,8 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
         twice: whether to watch the operations of first derivatives as well, for second derivatives.
         inner: whether there are derivatives among the scalars, in which zeros that meet inf are watched, too.
     """
-    has_loops = Looped in {*map(type, scalars.scalars)}
     may_be_tied = any(each.tied is not None or (twice and _has_kinks(each, n)) for each, n in scalars.primitives)
-    if not (inner or has_loops or may_be_tied):
+    if not (inner or scalars.loops or may_be_tied):
         return scalars
     varies, needed = variable(scalars, arrays), alive(scalars.scalars, scalars.outputs)
     growing = Growing(scalars.scalars)

@@ -134,7 +134,7 @@ class _Direction(Growing):
         found = Terms()
         for c, tangent, scalar in terms:
             if isinstance(tangent, Operand) or tangent != 0.0:
-                found.flat += c, self.number_of(tangent), scalar
+                found.tail += c, self.number_of(tangent), scalar
         return Operand(self, self.add(found)) if len(found) else 0.0
 
     def side(self, x: Any) -> Any:

@@ -120,7 +120,7 @@ class _Settling:
     @property
     def _can_be_recorded(self) -> bool:
         """Whether the loops are short enough to be recorded step by step."""
-        loops = [loop.scan for loop in self.asked.plan.loops]
+        loops = [loop.scan for loop in self.asked.plan.source.scalars.loops]
         return sum(scan.length * n_operations(scan.trace) for scan in loops) <= MOST_RECORDED
 
     def _is_cleared(self) -> Mask:

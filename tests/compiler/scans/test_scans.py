@@ -47,7 +47,7 @@ def loops_of_any_size(monkeypatch):
 
 def loops(compiled):
     """How many loops the function compiled last has; 0 if its steps were recorded one by one."""
-    return len(compiled._latest.parts[0].plan.loops)
+    return len(compiled._latest.parts[0].plan.source.scalars.loops)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -169,7 +169,7 @@ def test_numbers_that_change_places_from_step_to_step(longest, backend, monkeypa
 def test_the_way_back_calls_no_function_that_the_way_forth_called(function):
     compiled = compile(lambda a, b: scan(lambda s, _: (function(s + b) * a + 2.0, None), 1.0, length=40)[0])
     assert disagreement(compiled.value_and_grad(0.7, 0.2), value_and_grad(compiled.function)(0.7, 0.2)) == ""
-    (loop,) = compiled._latest.parts[0].plan.loops
+    (loop,) = compiled._latest.parts[0].plan.source.scalars.loops
     primitives = primitives_of(loop.scan.body.program("back").needed())
     assert not any(is_costly(*each) for each in primitives)
     assert any(is_costly(*each) for each in primitives_of(loop.scan.body.program("keeps").needed()))
