@@ -125,8 +125,8 @@ def limit_of_adjoints(
             if not open_leaves:
                 sides.append((found, direction))
     if not sides:
-        if not all(isfinite(convention[leaf]) for leaf in leaves):  # at ties, its finite numbers may be wrong, too
-            convention = convention | dict.fromkeys([x for x in doubtful if tied and isfinite(convention[x])], nan)
+        if not all(isfinite(convention[leaf]) for leaf in leaves):  # at ties, its other numbers may be wrong, too
+            convention = convention | dict.fromkeys(doubtful if tied else (), nan)
         return convention, None
     (first, direction), (last, _) = sides[0], sides[-1]
     if tied:
@@ -240,6 +240,8 @@ def _by_tangents(
             continue
         local_grads, operation = node.local_grads, node.operation
         assert operation is not None
+        if not all(map(isfinite, local_grads)):
+            return None
         if node in tied or operation.base.name in JUMPS:
             if any(not (parent.is_constant or tangents[parent]) for parent in node.parents):
                 return None  # it may still move to a higher order, as x·y does from the origin
