@@ -186,7 +186,7 @@ def _product(x: Germ, y: Germ) -> Germ:
     if big.is_log:
         if other.c == 0.0 and isfinite(other.limit):
             return Germ(big.limit * other.limit, big.c * other.limit, big.p * other.limit, is_log=True)
-        return Germ(0.0 if other.limit == 0.0 else big.limit * other.limit, nan, 0.0)
+        return Germ(0.0 if other.limit == 0.0 and other.p else big.limit * other.limit, nan, 0.0)
     if other.is_log or isnan(big.c) or not big.c:
         return Germ(big.limit * other.limit, nan, 0.0)
     if other.limit and isfinite(other.limit):

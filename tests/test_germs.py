@@ -89,6 +89,8 @@ def test_arithmetic():
     assert (pole * (X - X)).limit == 0.0
     log = apply(TABLE["log"], [X])
     assert (log.limit, log.is_log) == (-inf, True)
+    assert (log * X).limit == 0.0
+    assert isnan((log * (1.0 / log)).limit)  # it was taken for 0
     back = apply(TABLE["exp"], [log])
     assert (back.limit, back.c, back.p) == (0.0, 1.0, 1.0)
 
