@@ -37,7 +37,7 @@ class Structure:
         self.children: Sequence[Structure] = children
         self.like: Any = like
         self.size: int = sum([child.size for child in children]) if build else 1
-        self.is_flat: bool = bool(build) and self.size == len(children) and not [each for each in children if each.build]
+        self.is_flat: bool = bool(build) and self.size == len(children) and not [one for one in children if one.build]
 
     def rebuild(self, leaves: Sequence[Any], *, keeps_others: bool = True, initialises: bool = False) -> Any:
         """The nest with `leaves` in place of its numbers; each may be a nest itself.
