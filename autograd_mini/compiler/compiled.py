@@ -149,12 +149,7 @@ class Compiled(Differentiable):
         return Tiled(self, executor, tile, retries, mixed)
 
     def export(
-        self,
-        path: str | os.PathLike[str],
-        *args: Any,
-        name: str | None = None,
-        order: int | None = None,
-        **keywords: Any,
+        self, path: str | os.PathLike[str], *args: Any, name: str | None = None, order: int = 2, **keywords: Any
     ) -> None:
         """Write the function in C99, with a header beside it: value, gradient, Jacobian and Hessian, sparse where they
         are, by the interface of CasADi's external functions.
@@ -172,7 +167,7 @@ class Compiled(Differentiable):
             path: the path of the file in C; the header is written beside it.
             args: an example, of the layout that the file is for.
             name: the name of the function in C; by default that of the file.
-            order: the order of the highest derivatives, 0 to 2, by default 2.
+            order: the order of the highest derivatives, 0 to 2.
 
         Raises:
             OSError: the files cannot be written; neither is.
@@ -189,8 +184,6 @@ class Compiled(Differentiable):
         """
         from autograd_mini.compiler.export.writing import write
 
-        (name, order), keywords = self._told_apart({"name": name, "order": order}, args, keywords)
-        order = 2 if order is None else order
         if type(order) is not int or order not in (0, 1, 2):
             raise TypeError(f"order must be that of the highest derivatives, 0, 1 or 2, got {order!r}")
         if args or keywords:

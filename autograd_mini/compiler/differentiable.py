@@ -179,18 +179,18 @@ class Differentiable:
         call = self._plain_call("sparsity", args, keywords)
         return self._ran(call, sparsity(call, kinds[which]))
 
-    def _told_apart(self, options: dict[str, Any], args: Any, keywords: Any) -> tuple[list[Any], dict[str, Any]]:
-        """The options of a method, None for those that the function itself takes by this name, and the keywords."""
-        names = self._names[len(args) :] + self._by_name
-        own = {name: given for name, given in options.items() if name in names and given is not None}
-        return [None if name in own else given for name, given in options.items()], {**keywords, **own}
+    def _told_apart(self, option: str, given: Any, args: Any, keywords: Any) -> tuple[Any, dict[str, Any]]:
+        """An option of a method, None if the function itself takes an argument by this name, and the keywords."""
+        if given is None or option not in self._names[len(args) :] + self._by_name:
+            return given, keywords
+        return None, {**keywords, option: given}
 
     def _matrix(
         self, operator: Any, dense: Callable[[Call], Any], of_sparse: Kind, sparse: Any, args: Any, keywords: Any
     ) -> Any:
         """Apply an operator to the function, or compute the sparse matrix of this kind."""
         if sparse is not None:
-            (sparse,), keywords = self._told_apart({"sparse": sparse}, args, keywords)
+            sparse, keywords = self._told_apart("sparse", sparse, args, keywords)
         key = operator.__name__, (kind := of_sparse if sparse else None)
         short = None if keywords else self._by_way(key, args)
         if short is not None:
@@ -309,8 +309,7 @@ class Differentiable:
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
         """The call; in eager mode, if it is given Values or takes part in what is being differentiated."""
-        if parameters is not None:
-            (parameters,), keywords = self._told_apart({"parameters": parameters}, args, keywords)
+        parameters, keywords = self._told_apart("parameters", parameters, args, keywords)
         if not (differentiations and Differentiation.here()):
             try:
                 return Call(self._plans, *self._arranged(args, keywords), parameters)

@@ -11,7 +11,7 @@ import numpy
 
 from autograd_mini.compiler import Compiled
 from autograd_mini.compiler.ir.keys import Exact
-from autograd_mini.neighbours.sweeps import Arrays, Outside, Sweeps, as_compiled, batched, leaves, rebuilt
+from autograd_mini.neighbours.sweeps import Arrays, Sweeps, as_compiled, batched, leaves, rebuilt
 
 
 def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]:
@@ -92,7 +92,7 @@ class _Form:
         shown: an example of a result.
         value: the function from arrays to the arrays of the result and the number of what it read from outside, which
             JAX can differentiate.
-        outsides: what calls read from outside, by these numbers.
+        watches: by these numbers, what raises an error once that has changed.
     """
 
     def __init__(self, sweeps: Sweeps, shapes: list[tuple[int, ...]], others: dict[int, Any], shown: Any) -> None:
@@ -103,7 +103,7 @@ class _Form:
         self.value.defvjp(self._forward, lambda kept, weights: self.pull(*kept, *weights[:-1]))
         self.pull: Any = jax.custom_vjp(self._pull)
         self.pull.defvjp(lambda *given: (self.pull(*given), given), self._pull_again)
-        self.outsides: dict[int, Outside] = {}
+        self.watches: dict[int, Callable[[], None]] = {}
 
     def _value(self, *xs: Any) -> Any:
         dtype = jax.numpy.result_type(*xs)
@@ -111,9 +111,8 @@ class _Form:
 
         def value(sweeps: Sweeps, arrays: Arrays) -> Arrays:
             found = leaves(sweeps.value(arrays, self.others))
-            outside = Outside(sweeps.function)
-            number = hash(outside.content) % 2**31
-            self.outsides[number] = outside
+            number, require_same = sweeps.watch()
+            self.watches[number] = require_same
             return [*found, numpy.full(arrays[0].shape[: arrays[0].ndim - len(self.shapes[0])], number)]
 
         return self._call_back(value, wanted, xs)
@@ -124,7 +123,7 @@ class _Form:
 
     def _require_same(self, numbers: Any) -> None:
         for number in {*numpy.ravel(numbers)}:
-            self.outsides[int(number)].require_same()
+            self.watches[int(number)]()
 
     def _pull(self, number: Any, *both: Any) -> Any:
         def pull(sweeps: Sweeps, arrays: Arrays) -> Arrays:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from autograd_mini.neighbours.sweeps import Outside, Sweeps, as_compiled, leaves, rebuilt
+from autograd_mini.neighbours.sweeps import Sweeps, as_compiled, leaves, rebuilt
 
 
 def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,13 +60,13 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(eq=False)
 class _Call:
-    """The parts of one call that are not tensors: its sweeps, its other arguments, its result, and what it read from
-    outside."""
+    """The parts of one call that are not tensors: its sweeps, its other arguments, its result, and what refuses to go
+    backward after a change outside."""
 
     sweeps: Sweeps
     others: dict[int, Any]
     result: Any = None
-    outside: Any = None
+    require_same: Any = None
 
 
 def _arrays(tensors: Any) -> list[Any]:
@@ -84,7 +84,7 @@ class _Value(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     @staticmethod
     def forward(call: _Call, *tensors: Any) -> Any:
         call.result = call.sweeps.value(_arrays(tensors), call.others)
-        call.outside = Outside(call.sweeps.function)
+        _, call.require_same = call.sweeps.watch()
         dtype = reduce(torch.promote_types, [tensor.dtype for tensor in tensors])
         return tuple([torch.as_tensor(leaf, dtype=dtype, device=tensors[0].device) for leaf in leaves(call.result)])
 
@@ -102,7 +102,7 @@ class _Value(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 class _Pull(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     @staticmethod
     def forward(call: _Call, count: int, *tensors: Any) -> Any:
-        call.outside.require_same()
+        call.require_same()
         arrays = _arrays(tensors)
         return _like(call.sweeps.pull(arrays[:count], call.others, arrays[count:]), tensors[:count])
 
@@ -114,7 +114,7 @@ class _Pull(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     @staticmethod
     @torch.autograd.function.once_differentiable  # type: ignore[no-untyped-call, untyped-decorator, unused-ignore]
     def backward(ctx: Any, *directions: Any) -> Any:
-        ctx.call.outside.require_same()
+        ctx.call.require_same()
         tensors = ctx.saved_tensors
         arrays = _arrays(tensors)
         slopes, towards_weights = ctx.call.sweeps.pull_again(

@@ -14,7 +14,6 @@ from autograd_mini.compiler import Compiled, compile
 from autograd_mini.compiler.calls.options import Roles, roles
 from autograd_mini.functions import dot
 from autograd_mini.structures import flatten
-from autograd_mini.value import Value
 
 Arrays = list[Any]
 
@@ -28,31 +27,6 @@ def as_compiled(function: Callable[..., Any], name: str) -> Compiled:
     if not callable(function):
         raise TypeError(f"{name} takes a function in scalar code, got an object of type {type(function).__name__}")
     return function if isinstance(function, Compiled) else compile(function)
-
-
-class Outside:
-    """What the last call of a compiled function read from outside.
-
-    Attributes:
-        content: equal to another's if both read the same.
-    """
-
-    def __init__(self, function: Compiled) -> None:
-        self.function = function
-        self.parameters: list[Value] = [*function._latest.parameters] if function._latest else []
-        self.content: tuple[Any, ...] = self._now()
-
-    def _now(self) -> tuple[Any, ...]:
-        numbers = numpy.array([parameter._number for parameter in self.parameters])
-        return self.function, self.function._plans.captured.state(), *map(id, self.parameters), numbers.tobytes()
-
-    def require_same(self) -> None:
-        """Raise an error if it has changed since."""
-        if self._now() != self.content:
-            raise RuntimeError(
-                f"{self.function._name} reads numbers from outside that have changed since it was called, so that its "
-                "derivatives would not be those of its result; go backward first, or pass them as arguments"
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +48,26 @@ class Sweeps:
 
     def value(self, arrays: Sequence[Any], others: dict[int, Any]) -> Any:
         return self.function(*self._arguments(arrays, others))
+
+    def watch(self) -> tuple[int, Callable[[], None]]:
+        """A number of what the last call read from outside, and a function that raises an error once it has changed."""
+        function, ran = self.function, self.function._latest
+        parameters = ran.parameters if ran else ()
+
+        def now() -> tuple[Any, ...]:
+            numbers = numpy.array([parameter._number for parameter in parameters])
+            return function, function._plans.captured.state(), *map(id, parameters), numbers.tobytes()
+
+        then = now()
+
+        def require_same() -> None:
+            if now() != then:
+                raise RuntimeError(
+                    f"{function._name} reads numbers from outside that have changed since it was called, so that its "
+                    "derivatives would not be those of its result; go backward first, or pass them as arguments"
+                )
+
+        return hash(then) % 2**31, require_same
 
     def pull(self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any]) -> Arrays:
         row = numpy.concatenate(self._rows(weights), axis=-1)
