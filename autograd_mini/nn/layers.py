@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from numbers import Integral
 from random import Random
@@ -203,6 +203,8 @@ def as_inputs(inputs: Iterable[Any], n_inputs: int, module: Module) -> tuple[Val
     """Inputs as Values, once for all neurons that share them; raise ValueError if there are more or fewer than
     `n_inputs`, TypeError if they are not numbers."""
     try:
+        if isinstance(inputs, (Mapping, Set)) or hasattr(inputs, "columns"):
+            raise TypeError  # one would read keys, or numbers in any order
         numbers = tuple(inputs)
     except TypeError:
         raise TypeError(

@@ -83,6 +83,9 @@ class TestNeuron:
     def test_refuses_inputs_that_do_not_fit(self):
         with pytest.raises(ValueError, match=r"Neuron\(2, 'relu'\) takes 2 inputs, got 3"):
             Neuron(2)([1.0, 2.0, 3.0])
+        for keyed in ({0.5: 1.0, 2.0: 3.0}, {1.0, 2.0}):  # of which it took the keys
+            with pytest.raises(TypeError, match=r"takes a list of 2 inputs, got \{.* \((dict|set)\)"):
+                MLP(2, [3, 1])(keyed)
         with pytest.raises(TypeError, match=r"takes a list of 2 inputs, got 1.0 \(float\)"):
             Neuron(2)(1.0)
         with pytest.raises(TypeError, match="an input takes a real number, got 'a'"):
