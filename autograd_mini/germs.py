@@ -265,8 +265,8 @@ def _length(*xs: Germ) -> Germ | None:
     return Germ(0.0, hypot(*[x.c for x in known if x.p == least]), least, is_exact=is_exact) if is_known else None
 
 
-def _total(*xs: Germ) -> Germ:
-    return reduce(_sum, xs, Germ(0.0))
+def total(*xs: Germ) -> Germ:  # poles first: they may cancel
+    return reduce(_sum, sorted(xs, key=lambda x: isfinite(x.limit)), Germ(0.0))
 
 
 _EXACT: dict[str, Callable[..., Germ | None]] = {
@@ -282,9 +282,9 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "reciprocal": _reciprocal,
     "fma": lambda x, y, z: _sum(_product(x, y), z),
     "square": lambda x: _product(x, x),
-    **dict.fromkeys(("sum", "fsum"), _total),
-    "mean": lambda *xs: _quotient(_total(*xs), Germ(float(len(xs)))),
-    "dot": lambda *xs: _total(*[_product(x, y) for x, y in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])]),
+    **dict.fromkeys(("sum", "fsum"), total),
+    "mean": lambda *xs: _quotient(total(*xs), Germ(float(len(xs)))),
+    "dot": lambda *xs: total(*[_product(x, y) for x, y in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])]),
     "prod": lambda *xs: reduce(_product, xs, Germ(1.0)),
     "pow": lambda x, y: _power(x, y.limit) if y.c == 0.0 else Germ(nan, nan) if x < 0.0 else None,
     "pow_slope": lambda x, y, x_order, y_order: (

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from math import e, isfinite, isnan, nan, pi
 
-from autograd_mini.germs import Germ, apply, germ, unknown
+from autograd_mini.germs import Germ, apply, germ, total, unknown
 from autograd_mini.graph import connect, is_at_kink
 from autograd_mini.jumps import JUMPS
 
@@ -240,7 +240,7 @@ def _by_tangents(
             continue
         local_grads, operation = node.local_grads, node.operation
         assert operation is not None
-        if not all(map(isfinite, local_grads)):
+        if not all(isfinite(local) or parent.is_constant for parent, local in zip(node.parents, local_grads)):
             return None
         if node in tied or operation.base.name in JUMPS:
             if any(not (parent.is_constant or tangents[parent]) for parent in node.parents):
@@ -284,12 +284,14 @@ def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dic
     germs = _germs_of(order, direction)
     if any(isnan(germ(germs[root]).limit) and not isnan(root._number) for root, _ in seeds):
         return dict.fromkeys(order, nan)  # the function is not defined there
-    found: dict[Value, Germ] = {}
+    given: dict[Value, list[Germ]] = {}
     for root, seed in seeds:
-        found[root] = germ(found.get(root, 0.0) + Germ(seed))
+        given.setdefault(root, []).append(Germ(seed))
+    found = dict.fromkeys(order, 0.0)
     for node in reversed(order):
-        adjoint, operation = found.get(node), node.operation
-        if adjoint is None or operation is None:
+        operation, adjoint = node.operation, total(*given.get(node, ()))
+        found[node] = adjoint.limit
+        if operation is None or node not in given:
             continue
         if "at_zero" in operation.options and node.parents[0]._number == 0.0:
             local_grads: tuple[Any, ...] = node.local_grads  # as the user chose
@@ -297,8 +299,8 @@ def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dic
             local_grads = operation.partials(germs[node], *[germs[parent] for parent in node.parents])
         for parent, local in zip(node.parents, local_grads):
             if not parent.is_constant and not (type(local) is float and local == 0.0):
-                found[parent] = found.get(parent, 0.0) + adjoint * local
-    return {node: found[node].limit if node in found else 0.0 for node in order}
+                given.setdefault(parent, []).append(germ(adjoint * local))
+    return found
 
 
 def settle(made: Sequence[Value], order: Sequence[Value], direction: Direction) -> None:

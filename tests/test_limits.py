@@ -392,6 +392,8 @@ def test_second_derivatives_of_lengths_at_the_origin():
         assert (grad(length)(0.0), hessian(length)(0.0), hvp(length)(0.0, 1.0)) == (0.0, 0.0, 0.0)
     assert hessian(lambda v: norm([v[0] + v[1]]))([0.0, 0.0]) == [[0.0, 0.0], [0.0, 0.0]]
     assert hessian(norm)([0.0, 0.0]) == [[inf, -inf], [-inf, inf]]
+    for length in (lambda x, y: abs(x - y), lambda x, y: norm([x - y]), lambda x, y: dist([x], [y])):
+        assert hessian(lambda v: v[1] * v[0] ** 2 - length(*v))([0.5, 0.5]) == [[1.0, 1.0], [1.0, 0.0]]  # noqa: B023
     assert isnan(hessian(lambda x: norm([sin(x)]))(0.0))  # of |sin x| it is 0
 
 
