@@ -57,7 +57,7 @@ def register_primitive(
     (12.0, 8.0)
     """
     source = [_source(each) for each in (name, forward, partials, arity, *rest.items())]
-    if source in _sources and name in TABLE:
+    if getattr(getattr(Value, name, None), "source", None) == source:
         return getattr(Value, name)  # type: ignore[no-any-return]
     for each in (name, *rest.get("aliases", ())):
         if not isinstance(each, str) or not each.isidentifier() or iskeyword(each):
@@ -85,8 +85,8 @@ def register_primitive(
         TABLE.add(primitive)
         function = documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
         function.__module__, function.__qualname__ = Value.__module__, f"Value.{name}"  # where pickle finds it
+        function.source = source
         attach(primitive, function)
-        _sources.append(source)
     except KeyboardInterrupt:
         _remove(primitive)
         raise
@@ -99,10 +99,6 @@ def _source(thing: Any) -> Any:
     if code is None or thing.__closure__:
         return thing
     return code.replace(co_firstlineno=1, co_linetable=b""), thing.__defaults__, id(thing.__globals__)
-
-
-_sources: list[list[Any]] = []
-"""What the primitives were registered with."""
 
 
 def _try_rule(primitive: Primitive) -> None:

@@ -44,7 +44,6 @@ class Differentiable:
         self._options = options
         self._name = getattr(function, "__name__", None) or type(function).__name__
         self._names, self._by_name, self._fewest, tells_all = argument_names(function)
-        self._takes_parameters: bool = "parameters" in self._names + self._by_name
         self._chosen: set[str] = chosen_names(options, self._names + self._by_name)
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
         self._roles: dict[tuple[int | str, ...], Roles] = {}

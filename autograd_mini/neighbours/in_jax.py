@@ -100,7 +100,10 @@ class _Form:
         self.shapes = [*shapes, *(leaf.shape for leaf in leaves(shown))]
         self.count = len(shapes)
         self.value: Any = jax.custom_vjp(self._value)
-        self.value.defvjp(self._forward, lambda kept, weights: self.pull(*kept, *weights[:-1]))
+        self.value.defvjp(
+            lambda *xs: (found := self.value(*xs), (found[-1], *xs)),
+            lambda kept, weights: self.pull(*kept, *weights[:-1]),
+        )
         self.pull: Any = jax.custom_vjp(self._pull)
         self.pull.defvjp(lambda *given: (self.pull(*given), given), self._pull_again)
         self.watches: dict[int, Callable[[], None]] = {}
@@ -111,15 +114,10 @@ class _Form:
 
         def value(sweeps: Sweeps, arrays: Arrays) -> Arrays:
             found = leaves(sweeps.value(arrays, self.others))
-            number, require_same = sweeps.watch()
-            self.watches[number] = require_same
+            number, self.watches[number] = sweeps.watch()
             return [*found, numpy.full(arrays[0].shape[: arrays[0].ndim - len(self.shapes[0])], number)]
 
         return self._call_back(value, wanted, xs)
-
-    def _forward(self, *xs: Any) -> Any:
-        found = self.value(*xs)
-        return found, (found[-1], *xs)
 
     def _require_same(self, numbers: Any) -> None:
         for number in {*numpy.ravel(numbers)}:
