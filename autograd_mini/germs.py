@@ -255,14 +255,14 @@ def _arc(name: str, signs: dict[float, float], x: Germ) -> Germ | None:
 
 
 def _length(*xs: Germ) -> Germ | None:
-    """The length √Σx² of one quantity, or at the origin, where what is unknown is smaller; None elsewhere."""
-    if len(moving := [x for x in xs if not x.is_zero]) == 1:
-        return abs(moving[0])
-    known = [x for x in moving if x.c and not isnan(x.c)]
-    least = min([x.p for x in known], default=inf)
-    is_known = known and not any(x.limit != 0.0 or (isnan(x.c) and x.p < least) for x in xs)
-    is_exact = all(x.is_exact and x.p == least for x in moving)
-    return Germ(0.0, hypot(*[x.c for x in known if x.p == least]), least, is_exact=is_exact) if is_known else None
+    """The length √Σx² of one quantity, or at the origin; None elsewhere."""
+    moving = [x for x in xs if not x.is_zero]
+    if len(moving) == 1 or any(x.limit != 0.0 for x in moving):
+        return abs(moving[0]) if len(moving) == 1 else None
+    first = min([x.p for x in moving if not isnan(x.c)], default=inf)
+    c = hypot(*[x.c for x in moving if x.p < first or (x.p == first and not isnan(x.c))])
+    is_exact = all(x.is_exact and x.p == first for x in moving)
+    return Germ(0.0, c, min([x.p for x in moving]), is_exact=is_exact)
 
 
 def total(*xs: Germ) -> Germ:  # poles first: they may cancel

@@ -17,6 +17,7 @@ from autograd_mini import (
     atan2,
     cbrt,
     clip,
+    compile,
     copysign,
     cos,
     cosh,
@@ -137,6 +138,12 @@ def test_the_length_of_one_number_is_its_absolute_value(program, point, is_curve
 
 def test_a_length_between_functions_that_touch_keeps_its_convention():
     assert grad(lambda t: norm([1 - (t * t + norm([1 - t * t]))]))(1.0) == 0.0
+
+    def of_both_parts(t):  # 2·|y|, where y is 0 to first order on one side alone
+        y = 2 * (t - 1) - norm([1 - t * t])
+        return norm([y - norm([y]), y + norm([y])])
+
+    assert grad(of_both_parts)(1.0) == compile(of_both_parts).grad(1.0) == 0.0
 
 
 @settings(max_examples=100)
