@@ -145,7 +145,7 @@ def along(gradient: Any, vector: Any) -> Any:
     """The product of a gradient with a vector of hvp. Where the vector is 0, not even an infinite slope counts."""
     weights = vector_like(gradient, vector, "hvp", "gradient")
     pairs = zip(flatten(gradient, "", takes_others=True)[0], weights)
-    moved = [(slope, weight) for slope, weight in pairs if isinstance(weight, Value) or weight]
+    moved = [pair for pair in pairs if isinstance(pair[1], Value) or pair[1]]
     return dot(*zip(*moved)) if moved else 0.0
 
 

@@ -98,7 +98,8 @@ def _source(thing: Any) -> Any:
     code = getattr(thing, "__code__", None)
     if code is None or thing.__closure__:
         return thing
-    return code.replace(co_firstlineno=1, co_linetable=b""), thing.__defaults__, id(thing.__globals__)
+    unplaced = code.replace(co_firstlineno=1, co_linetable=b"")
+    return unplaced, thing.__defaults__, thing.__kwdefaults__, id(thing.__globals__)
 
 
 def _try_rule(primitive: Primitive) -> None:

@@ -244,14 +244,14 @@ def other(thing: Any) -> Structure:
 def walk(nest: Any, leaves: list[Any], take: Take, depth: int = 0) -> Structure:
     """The structure of a nest, whose floats are added to `leaves`; `take(thing, leaves)` returns the structure of what
     is neither a float nor a container, and adds the leaves in it. `depth` counts the containers around the nest."""
-    if depth > (most := sys.getrecursionlimit() // 5):
-        raise TypeError(f"numbers may be nested {most} levels deep, got more; a container must not contain itself")
     kind = type(nest)
     if kind is float:
         leaves.append(nest)
         return NUMBER
     if isinstance(nest, Value):
         return take(nest, leaves)
+    if (depth := depth + 1) > (most := sys.getrecursionlimit() // 5):
+        raise TypeError(f"numbers may be nested {most} levels deep, got more; a container must not contain itself")
     if kind in (list, tuple) and set(map(type, nest)) == {float}:
         leaves += nest
         return Structure(kind, kind, [NUMBER] * len(nest))
@@ -260,15 +260,15 @@ def walk(nest: Any, leaves: list[Any], take: Take, depth: int = 0) -> Structure:
         if kind is not dict:
             empty = copy(nest)
             empty.clear()
-        children = [walk(part, leaves, take, depth + 1) for part in nest.values()]
+        children = [walk(part, leaves, take, depth) for part in nest.values()]
         return Structure(("dict", keys), partial(_filled, empty, keys), children, empty)
     if isinstance(nest, (list, tuple)):
-        children = [walk(part, leaves, take, depth + 1) for part in nest]
+        children = [walk(part, leaves, take, depth) for part in nest]
         if not hasattr(kind, "_fields"):
             kind = list if isinstance(nest, list) else tuple
         return Structure(kind, kind if kind in (list, tuple) else lambda parts: kind(*parts), children)
     if hasattr(kind, "__dataclass_fields__"):
-        return _record(nest, leaves, take, depth + 1)
+        return _record(nest, leaves, take, depth)
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(nest, (pandas.Series, pandas.DataFrame)):
         array = walk(nest.to_numpy(), leaves, take)

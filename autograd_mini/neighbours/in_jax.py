@@ -34,8 +34,7 @@ def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]
     Raises:
         TypeError: `function` is not a function; when called: no argument is an array of floats, or `compile` refuses
             the function.
-        RuntimeError: on the way back: what the function reads from outside has changed since it was called. JAX wraps
-            it in an error of its own.
+        Exception: JAX's own, on the way back: what the function reads from outside has changed since it was called.
 
     >>> from autograd_mini import tanh
     >>> import jax
