@@ -15,7 +15,7 @@ lines, in all directions in which the function is defined; else nan.
 
 from __future__ import annotations
 
-from math import e, isfinite, isnan, nan, pi
+from math import e, inf, isfinite, isnan, nan, pi
 
 from autograd_mini.germs import Germ, apply, germ, total, unknown
 from autograd_mini.graph import connect, is_at_kink
@@ -195,9 +195,11 @@ def line_of(leaves: Sequence[Value], sign: float = 1.0, line: int = 0) -> Direct
 
 
 def _is_between(x: Adjoints, first: Adjoints, last: Adjoints, leaves: Sequence[Value]) -> bool:
-    """Whether x is between two limits in every component; between infinite ones nothing is."""
-    return all(first[leaf] <= x[leaf] <= last[leaf] or last[leaf] <= x[leaf] <= first[leaf] for leaf in leaves) and all(
-        isfinite(first[leaf]) == isfinite(last[leaf]) == isfinite(x[leaf]) for leaf in leaves
+    """Whether x is between two limits in every component, but for rounding; between infinite ones nothing is."""
+    components = [(first[leaf], x[leaf], last[leaf]) for leaf in leaves]
+    return all(
+        a == y == b or abs(y - 0.5 * a - 0.5 * b) <= 0.5 * abs(a - b) + TOLERANCE * (abs(a) + abs(b)) < inf
+        for a, y, b in components
     )
 
 

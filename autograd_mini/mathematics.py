@@ -59,8 +59,6 @@ def in_python(text: str) -> str:
 
     >>> in_python("(w·x + b)²/√y"), in_python("w * x**2")
     ('(w*x + b)**2/sqrt(y)', 'w * x**2')
-    >>> in_python("∛y·|x - 1|")
-    'cbrt(y)*(abs(x - 1))'
     """
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", r"^\g<0>", text)
     text = re.sub(r"\|([^|]+)\|", r"(abs(\1))", text)

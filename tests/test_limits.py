@@ -127,6 +127,11 @@ def test_piecewise_linear_programs_at_the_origin(program, random):
     st.lists(st.sampled_from([0.0, 1.0, -0.5]), min_size=3, max_size=3),
     st.booleans(),
 )
+@example(  # one limit is 2⁻⁵³, which is not above the convention's 0
+    ("abs", 1.0, ("add", 1.0, ("x", 0), ("length", 1.0, ("add", 1.0, ("x", 0), ("x", 1)), ("x", 0))), ("x", 0)),
+    [0.0, 0.0, 0.0],
+    False,
+)
 @example(("sub", 1.0, ("x", 0), ("length", 1.0, ("x", 0), ("x", 0))), [1.0, 0.0, 0.0], True)
 def test_the_length_of_one_number_is_its_absolute_value(program, point, is_curved):
     """Also where functions touch, so that one side is unknown."""
