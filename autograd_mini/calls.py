@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import wraps
 
+from autograd_mini.functions import dot
 from autograd_mini.graph import leaf
 from autograd_mini.observing import Differentiation
 from autograd_mini.primitives import brief, is_real, to_float
@@ -138,6 +139,14 @@ def vector_like(nest: Any, vector: Any, operator: str, whose: str) -> list[Any]:
     if given != expected:
         raise TypeError(f"{operator}'s vector must have the structure of the {whose}, {expected}, but has {given}")
     return numbers
+
+
+def along(gradient: Any, vector: Any) -> Any:
+    """The product of a gradient with a vector of hvp. Where the vector is 0, not even an infinite slope counts."""
+    weights = vector_like(gradient, vector, "hvp", "gradient")
+    pairs = zip(flatten(gradient, "", takes_others=True)[0], weights)
+    moved = [pair for pair in pairs if isinstance(pair[1], Value) or pair[1]]
+    return dot(*zip(*moved)) if moved else 0.0
 
 
 def as_value(number: Value | float) -> Value:

@@ -14,11 +14,9 @@ from functools import wraps
 
 from autograd_mini import graph, observing
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
-from autograd_mini.calls import Run, as_value, require_callable, vector_like, with_vector
-from autograd_mini.functions import dot
+from autograd_mini.calls import Run, along, as_value, require_callable, with_vector
 from autograd_mini.primitives import brief
 from autograd_mini.products import Differential, matrix_of
-from autograd_mini.structures import flatten
 from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Value
 
@@ -253,8 +251,7 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
 
     def product(vector: Any, /, *args: Any, **keywords: Any) -> Any:
         def slope(*points: Any, **more: Any) -> Any:
-            gradient = grad(f, argnums)(*points, **more)
-            return dot(flatten(gradient, "", takes_others=True)[0], vector_like(gradient, vector, "hvp", "gradient"))
+            return along(grad(f, argnums)(*points, **more), vector)
 
         return grad(slope, argnums)(*args, **keywords)
 

@@ -6,10 +6,9 @@ approached does. The rules of the table run on germs as they run on numbers.
 
 from __future__ import annotations
 
-import math
 import threading
 from functools import partial, reduce
-from math import copysign, inf, isfinite, isnan, nan
+from math import cbrt, copysign, e, hypot, inf, isclose, isfinite, isnan, log, nan, sqrt
 
 from autograd_mini.jumps import JUMPS
 from autograd_mini.primitives import TABLE, ieee, symbols, to_float
@@ -125,15 +124,15 @@ def _order(x: Any, y: Any, if_true: float = 0.0) -> float:
     return c if c == c else if_true if unknown.is_true else 0.0
 
 
-def _term(c: float, p: float) -> Germ:
-    """The germ of c·εᵖ."""
+def _term(c: float, p: float, is_exact: bool = False) -> Germ:
+    """The germ of c·εᵖ, the whole of it or with smaller terms."""
     if c == 0.0:
         return Germ(0.0)
     if isnan(c):
         return Germ(0.0 if p >= 0.0 else nan, nan, max(p, 0.0))
     if p == 0.0:
-        return Germ(c, nan, 0.0)
-    return Germ(0.0 if p > 0.0 else copysign(inf, c), c, p)
+        return Germ(c, 0.0 if is_exact else nan, 0.0)
+    return Germ(0.0 if p > 0.0 else copysign(inf, c), c, p, is_exact=is_exact)
 
 
 def _next(*terms: Germ) -> tuple[float, float, bool]:
@@ -160,11 +159,11 @@ def _sum(x: Germ, y: Germ) -> Germ:
     if x.is_log or y.is_log:
         return _sum_of_logs(x, y)
     if x.is_pole and y.is_pole and x.c and y.c and not isnan(x.c + y.c):
-        c, p, _ = _next(x, y)
-        return Germ(nan, nan) if isnan(c) or c == 0.0 else _term(c, p)
+        c, p, is_exact = _next(x, y)
+        return Germ(nan, nan) if isnan(c) or (c == 0.0 and not is_exact) else _term(c, p, is_exact)
     for pole, other in ((x, y), (y, x)):
         if pole.is_pole and isfinite(other.limit):
-            return Germ(pole.limit, pole.c, pole.p)
+            return Germ(pole.limit, pole.c, pole.p, is_exact=pole.is_exact and other.is_zero)
     return Germ(x.limit + y.limit, nan, 0.0)
 
 
@@ -172,8 +171,8 @@ def _sum_of_logs(x: Germ, y: Germ) -> Germ:
     if x.is_log and y.is_log:
         c = x.c + y.c
         return Germ(copysign(inf, -c), c, x.p + y.p, is_log=True) if c else Germ(x.p + y.p, nan, 0.0)
-    log, other = (x, y) if x.is_log else (y, x)
-    return Germ(log.limit, log.c, log.p + other.limit, is_log=True) if isfinite(other.limit) else other
+    term, other = (x, y) if x.is_log else (y, x)
+    return Germ(term.limit, term.c, term.p + other.limit, is_log=True) if isfinite(other.limit) else other
 
 
 def _product(x: Germ, y: Germ) -> Germ:
@@ -187,12 +186,12 @@ def _product(x: Germ, y: Germ) -> Germ:
     if big.is_log:
         if other.c == 0.0 and isfinite(other.limit):
             return Germ(big.limit * other.limit, big.c * other.limit, big.p * other.limit, is_log=True)
-        return Germ(0.0 if other.limit == 0.0 else big.limit * other.limit, nan, 0.0)
-    if other.limit == 0.0:
-        return _term(big.c * other.c if big.c else nan, big.p + other.p if big.c and big.c == big.c else -inf)
+        return Germ(0.0 if other.limit == 0.0 and other.p else big.limit * other.limit, nan, 0.0)
     if other.is_log or isnan(big.c) or not big.c:
         return Germ(big.limit * other.limit, nan, 0.0)
-    return _term(big.c * other.limit, big.p) if isfinite(other.limit) else _term(big.c * other.c, big.p + other.p)
+    if other.limit and isfinite(other.limit):
+        return _term(big.c * other.limit, big.p, big.is_exact and other.c == 0.0)
+    return _term(big.c * other.c, big.p + other.p, big.is_exact and other.is_exact)
 
 
 def _product_of_finite(x: Germ, y: Germ) -> Germ:
@@ -209,14 +208,13 @@ def _product_of_finite(x: Germ, y: Germ) -> Germ:
 
 
 def _reciprocal(y: Germ) -> Germ:
-    if y.limit == 0.0:
-        if isnan(y.c):
-            return Germ(nan, nan)
-        return _term(1.0 / y.c, -y.p) if y.c else Germ(ieee.divide(1.0, y.limit))
-    if not isfinite(y.limit):
-        known = not y.is_log and y.c and not isnan(y.c)
-        return _term(1.0 / y.c, -y.p) if known else Germ(1.0 / y.limit, nan, 0.0)
-    return Germ(1.0 / y.limit, -y.c / y.limit / y.limit, y.p)
+    if y.limit and isfinite(y.limit):
+        return Germ(1.0 / y.limit, -y.c / y.limit / y.limit, y.p)
+    if y.c and not isnan(y.c) and not y.is_log:
+        return _term(1.0 / y.c, -y.p, y.is_exact)
+    if y.limit:
+        return Germ(1.0 / y.limit, nan, 0.0)
+    return Germ(nan, nan) if y.c else Germ(ieee.divide(1.0, y.limit))
 
 
 def _quotient(x: Germ, y: Germ) -> Germ:
@@ -240,11 +238,10 @@ def _exp(x: Germ) -> Germ | None:
     return Germ(0.0) if x.limit == -inf and x.c else None  # smaller than every power
 
 
-def _log(x: Germ, base: float = math.e) -> Germ | None:
+def _log(x: Germ, base: float = e) -> Germ | None:
     if x.limit != 0.0 or not x.c or isnan(x.c):
         return None
-    unit = math.log(base)
-    return Germ(-inf, x.p / unit, math.log(x.c) / unit, is_log=True) if x.c > 0.0 else Germ(nan, nan)
+    return Germ(-inf, x.p / log(base), log(x.c) / log(base), is_log=True) if x.c > 0.0 else Germ(nan, nan)
 
 
 def _arc(name: str, signs: dict[float, float], x: Germ) -> Germ | None:
@@ -254,21 +251,22 @@ def _arc(name: str, signs: dict[float, float], x: Germ) -> Germ | None:
     inward = x.c if name == "acosh" else -x.limit * x.c
     if not inward > 0.0:
         return Germ(nan, nan)
-    return Germ(TABLE[name].forward(x.limit), signs[x.limit] * math.sqrt(2.0 * inward), x.p / 2.0)
+    return Germ(TABLE[name].forward(x.limit), signs[x.limit] * sqrt(2.0 * inward), x.p / 2.0)
 
 
 def _length(*xs: Germ) -> Germ | None:
-    """The length √Σx² of one quantity, or at the origin, where what is unknown is smaller; None elsewhere."""
-    if len(moving := [x for x in xs if not x.is_zero]) == 1:
-        return abs(moving[0])
-    known = [x for x in moving if x.c and not isnan(x.c)]
-    least = min([x.p for x in known], default=inf)
-    is_known = known and not any(x.limit != 0.0 or (isnan(x.c) and x.p < least) for x in xs)
-    return Germ(0.0, math.hypot(*[x.c for x in known if x.p == least]), least) if is_known else None
+    """The length √Σx² of one quantity, or at the origin; None elsewhere."""
+    moving = [x for x in xs if not x.is_zero]
+    if len(moving) == 1 or any(x.limit != 0.0 for x in moving):
+        return abs(moving[0]) if len(moving) == 1 else None
+    first = min([x.p for x in moving if not isnan(x.c)], default=inf)
+    c = hypot(*[x.c for x in moving if x.p < first or (x.p == first and not isnan(x.c))])
+    is_exact = all(x.is_exact and x.p == first for x in moving)
+    return Germ(0.0, c, min([x.p for x in moving]), is_exact=is_exact)
 
 
-def _total(*xs: Germ) -> Germ:
-    return reduce(_sum, xs, Germ(0.0))
+def total(*xs: Germ) -> Germ:  # poles first: they may cancel
+    return reduce(_sum, sorted(xs, key=lambda x: isfinite(x.limit)), Germ(0.0))
 
 
 _EXACT: dict[str, Callable[..., Germ | None]] = {
@@ -278,20 +276,22 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "sub": lambda x, y: _sum(x, -y),
     **dict.fromkeys(("mul", "scale"), _product),
     "div": _quotient,
-    "ratio": lambda x, y: x if x.is_zero else _quotient(x, y),
+    "ratio": lambda x, y: (  # at an unknown y, depends on the comparison
+        x if x.is_zero else Germ(float(y > 0.0)) if not (x.limit or y.limit or y.c == y.c) else _quotient(x, y)
+    ),
     "reciprocal": _reciprocal,
     "fma": lambda x, y, z: _sum(_product(x, y), z),
     "square": lambda x: _product(x, x),
-    **dict.fromkeys(("sum", "fsum"), _total),
-    "mean": lambda *xs: _quotient(_total(*xs), Germ(float(len(xs)))),
-    "dot": lambda *xs: _total(*[_product(x, y) for x, y in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])]),
+    **dict.fromkeys(("sum", "fsum"), total),
+    "mean": lambda *xs: _quotient(total(*xs), Germ(float(len(xs)))),
+    "dot": lambda *xs: total(*[_product(x, y) for x, y in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])]),
     "prod": lambda *xs: reduce(_product, xs, Germ(1.0)),
     "pow": lambda x, y: _power(x, y.limit) if y.c == 0.0 else Germ(nan, nan) if x < 0.0 else None,
     "pow_slope": lambda x, y, x_order, y_order: (
         Germ(nan, nan) if y.c and (x < 0.0 or (x.limit == 0.0 and y.limit in range(x_order))) else None
     ),
     "sqrt": lambda x: _power(x, 0.5),
-    "cbrt": lambda x: None if x.limit or not x.c else _term(math.cbrt(x.c), x.p / 3.0),
+    "cbrt": lambda x: None if x.limit or not x.c else _term(cbrt(x.c), x.p / 3.0),
     "exp": _exp,
     "log": _log,
     **{f"log{base}": partial(_log, base=float(base)) for base in (2, 10)},
@@ -327,7 +327,7 @@ def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
         return _by_rule(primitive, germs, level)
     result = germ(found)
     limit = primitive.forward(*limits) if all(map(isfinite, limits)) else nan
-    if isfinite(limit) and math.isclose(limit, result.limit):
+    if isfinite(limit) and isclose(limit, result.limit):
         result = Germ(limit, result.c, result.p, is_exact=result.is_exact)  # rounded as in numbers
     return result.at(level)
 

@@ -15,9 +15,9 @@ lines, in all directions in which the function is defined; else nan.
 
 from __future__ import annotations
 
-from math import e, isfinite, isnan, nan, pi
+from math import e, inf, isfinite, isnan, nan, pi
 
-from autograd_mini.germs import Germ, apply, germ, unknown
+from autograd_mini.germs import Germ, apply, germ, total, unknown
 from autograd_mini.graph import connect, is_at_kink
 from autograd_mini.jumps import JUMPS
 
@@ -125,8 +125,8 @@ def limit_of_adjoints(
             if not open_leaves:
                 sides.append((found, direction))
     if not sides:
-        if not all(isfinite(convention[leaf]) for leaf in leaves):  # at ties, its finite numbers may be wrong, too
-            convention = convention | dict.fromkeys([x for x in doubtful if tied and isfinite(convention[x])], nan)
+        if not all(isfinite(convention[leaf]) for leaf in leaves):  # at ties, its other numbers may be wrong, too
+            convention = convention | dict.fromkeys(doubtful if tied else (), nan)
         return convention, None
     (first, direction), (last, _) = sides[0], sides[-1]
     if tied:
@@ -195,9 +195,11 @@ def line_of(leaves: Sequence[Value], sign: float = 1.0, line: int = 0) -> Direct
 
 
 def _is_between(x: Adjoints, first: Adjoints, last: Adjoints, leaves: Sequence[Value]) -> bool:
-    """Whether x is between two limits in every component; between infinite ones nothing is."""
-    return all(first[leaf] <= x[leaf] <= last[leaf] or last[leaf] <= x[leaf] <= first[leaf] for leaf in leaves) and all(
-        isfinite(first[leaf]) == isfinite(last[leaf]) == isfinite(x[leaf]) for leaf in leaves
+    """Whether x is between two limits in every component, but for rounding; between infinite ones nothing is."""
+    components = [(first[leaf], x[leaf], last[leaf]) for leaf in leaves]
+    return all(
+        a == y == b or abs(y - 0.5 * a - 0.5 * b) <= 0.5 * abs(a - b) + TOLERANCE * (abs(a) + abs(b)) < inf
+        for a, y, b in components
     )
 
 
@@ -240,6 +242,8 @@ def _by_tangents(
             continue
         local_grads, operation = node.local_grads, node.operation
         assert operation is not None
+        if not all(isfinite(local) or parent.is_constant for parent, local in zip(node.parents, local_grads)):
+            return None
         if node in tied or operation.base.name in JUMPS:
             if any(not (parent.is_constant or tangents[parent]) for parent in node.parents):
                 return None  # it may still move to a higher order, as x·y does from the origin
@@ -282,12 +286,14 @@ def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dic
     germs = _germs_of(order, direction)
     if any(isnan(germ(germs[root]).limit) and not isnan(root._number) for root, _ in seeds):
         return dict.fromkeys(order, nan)  # the function is not defined there
-    found: dict[Value, Germ] = {}
+    given: dict[Value, list[Germ]] = {}
     for root, seed in seeds:
-        found[root] = germ(found.get(root, 0.0) + Germ(seed))
+        given.setdefault(root, []).append(Germ(seed))
+    found = dict.fromkeys(order, 0.0)
     for node in reversed(order):
-        adjoint, operation = found.get(node), node.operation
-        if adjoint is None or operation is None:
+        operation, adjoint = node.operation, total(*given.get(node, ()))
+        found[node] = adjoint.limit
+        if operation is None or node not in given:
             continue
         if "at_zero" in operation.options and node.parents[0]._number == 0.0:
             local_grads: tuple[Any, ...] = node.local_grads  # as the user chose
@@ -295,8 +301,8 @@ def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dic
             local_grads = operation.partials(germs[node], *[germs[parent] for parent in node.parents])
         for parent, local in zip(node.parents, local_grads):
             if not parent.is_constant and not (type(local) is float and local == 0.0):
-                found[parent] = found.get(parent, 0.0) + adjoint * local
-    return {node: found[node].limit if node in found else 0.0 for node in order}
+                given.setdefault(parent, []).append(germ(adjoint * local))
+    return found
 
 
 def settle(made: Sequence[Value], order: Sequence[Value], direction: Direction) -> None:

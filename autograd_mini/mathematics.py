@@ -27,7 +27,7 @@ HIDDEN_OPTIONS = {"empty"}
 PLAIN_NAME = re.compile(r"\w(?:[\w.'′⁽⁾]|,(?=[₀-₉]))*(\[[\w, .:'\"-]*\])*")
 
 _IN_PYTHON = {power: chr(digit) for digit, power in SUPERSCRIPTS.items()} | str.maketrans(
-    {"·": "*", "^": "**", "√": "sqrt", "⌊": "floor(", "⌈": "ceil(", "⌋": ")", "⌉": ")"}
+    {"·": "*", "^": "**", "√": "sqrt", "∛": "cbrt", "⌊": "floor(", "⌈": "ceil(", "⌋": ")", "⌉": ")"}
 )
 
 _SPECIAL, _ESCAPED = re.compile(r"[_{}%#&$]"), r"\\\g<0>"  # of LaTeX
@@ -61,7 +61,8 @@ def in_python(text: str) -> str:
     ('(w*x + b)**2/sqrt(y)', 'w * x**2')
     """
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", r"^\g<0>", text)
-    return re.sub(rf"√({PLAIN_NAME.pattern})", r"√(\1)", text).translate(_IN_PYTHON)
+    text = re.sub(r"\|([^|]+)\|", r"(abs(\1))", text)
+    return re.sub(rf"([√∛])({PLAIN_NAME.pattern})", r"\1(\2)", text).translate(_IN_PYTHON)
 
 
 def subscripted(letter: str, number: int) -> str:

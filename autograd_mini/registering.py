@@ -30,7 +30,8 @@ def register_primitive(
     numbers or repeats something until it converges runs number by number, as it does in eager mode.
 
     Args:
-        name: a new name, a Python identifier.
+        name: a new name, a Python identifier; or one that was registered with the very same source before, as when a
+            notebook's cell runs again. That primitive stays, then.
         forward: `forward(*floats) -> float`. If it is written in operators, then wherever it raises, as 1/0 does, or
             gives a complex number, the result is what IEEE 754 defines instead.
         partials: `partials(out, *args)`, a tuple with the derivative of `out` for each argument,
@@ -55,6 +56,9 @@ def register_primitive(
     >>> x.grad, x.cube_().data
     (12.0, 8.0)
     """
+    source = [_source(each) for each in (name, forward, partials, arity, *rest.items())]
+    if getattr(getattr(Value, name, None), "source", None) == source:
+        return getattr(Value, name)  # type: ignore[no-any-return]
     for each in (name, *rest.get("aliases", ())):
         if not isinstance(each, str) or not each.isidentifier() or iskeyword(each):
             raise ValueError(f"a primitive's name must be an identifier, got {brief(each)}")
@@ -81,11 +85,21 @@ def register_primitive(
         TABLE.add(primitive)
         function = documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
         function.__module__, function.__qualname__ = Value.__module__, f"Value.{name}"  # where pickle finds it
+        function.source = source
         attach(primitive, function)
     except KeyboardInterrupt:
         _remove(primitive)
         raise
     return function  # type: ignore[no-any-return]
+
+
+def _source(thing: Any) -> Any:
+    """What is equal for a function that is defined again by the same lines, or for the same option."""
+    code = getattr(thing, "__code__", None)
+    if code is None or thing.__closure__:
+        return thing
+    unplaced = code.replace(co_firstlineno=1, co_linetable=b"")
+    return unplaced, thing.__defaults__, thing.__kwdefaults__, id(thing.__globals__)
 
 
 def _try_rule(primitive: Primitive) -> None:

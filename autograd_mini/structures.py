@@ -37,9 +37,7 @@ class Structure:
         self.children: Sequence[Structure] = children
         self.like: Any = like
         self.size: int = sum([child.size for child in children]) if build else 1
-        self.is_flat: bool = (
-            build is not None and self.size == len(children) and not [child for child in children if child.build]
-        )
+        self.is_flat: bool = bool(build) and self.size == len(children) and not [one for one in children if one.build]
 
     def rebuild(self, leaves: Sequence[Any], *, keeps_others: bool = True, initialises: bool = False) -> Any:
         """The nest with `leaves` in place of its numbers; each may be a nest itself.
@@ -243,15 +241,17 @@ def other(thing: Any) -> Structure:
     return Structure(OTHER, lambda parts: thing, (), thing)
 
 
-def walk(nest: Any, leaves: list[Any], take: Take) -> Structure:
+def walk(nest: Any, leaves: list[Any], take: Take, depth: int = 0) -> Structure:
     """The structure of a nest, whose floats are added to `leaves`; `take(thing, leaves)` returns the structure of what
-    is neither a float nor a container, and adds the leaves in it."""
+    is neither a float nor a container, and adds the leaves in it. `depth` counts the containers around the nest."""
     kind = type(nest)
     if kind is float:
         leaves.append(nest)
         return NUMBER
     if isinstance(nest, Value):
         return take(nest, leaves)
+    if (depth := depth + 1) > (most := sys.getrecursionlimit() // 5):
+        raise TypeError(f"numbers may be nested {most} levels deep, got more; a container must not contain itself")
     if kind in (list, tuple) and set(map(type, nest)) == {float}:
         leaves += nest
         return Structure(kind, kind, [NUMBER] * len(nest))
@@ -260,15 +260,15 @@ def walk(nest: Any, leaves: list[Any], take: Take) -> Structure:
         if kind is not dict:
             empty = copy(nest)
             empty.clear()
-        children = [walk(part, leaves, take) for part in nest.values()]
+        children = [walk(part, leaves, take, depth) for part in nest.values()]
         return Structure(("dict", keys), partial(_filled, empty, keys), children, empty)
     if isinstance(nest, (list, tuple)):
-        children = [walk(part, leaves, take) for part in nest]
+        children = [walk(part, leaves, take, depth) for part in nest]
         if not hasattr(kind, "_fields"):
             kind = list if isinstance(nest, list) else tuple
         return Structure(kind, kind if kind in (list, tuple) else lambda parts: kind(*parts), children)
     if hasattr(kind, "__dataclass_fields__"):
-        return _record(nest, leaves, take)
+        return _record(nest, leaves, take, depth)
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(nest, (pandas.Series, pandas.DataFrame)):
         array = walk(nest.to_numpy(), leaves, take)
@@ -284,7 +284,7 @@ def _filled(empty: dict[Any, Any] | None, keys: Sequence[Any], parts: list[Any])
     return filled
 
 
-def _record(nest: Any, leaves: list[Any], take: Take) -> Structure:
+def _record(nest: Any, leaves: list[Any], take: Take, depth: int) -> Structure:
     """The structure of an instance of a dataclass: of its fields, and of no other attributes."""
     from dataclasses import fields
 
@@ -297,7 +297,7 @@ def _record(nest: Any, leaves: list[Any], take: Take) -> Structure:
     names = [field.name for field in fields(nest)]
     if isinstance(take, partial):  # given by flatten: fields may hold other objects even where nothing else may
         take = partial(take, takes_others=True)
-    children = [walk(getattr(nest, name), leaves, take) for name in names]
+    children = [walk(getattr(nest, name), leaves, take, depth) for name in names]
     return Structure(kind, partial(_instance, kind, names), children, names)
 
 

@@ -174,6 +174,22 @@ class TestRegister:
         (z,) = np.frompyfunc(mish, 1, 1)(np.array([Value(1.0)], dtype=object))
         assert z.data == y.data
 
+    def test_a_cell_that_runs_again_registers_nothing_new(self, table):
+        cell = (
+            "{}from autograd_mini import register_primitive, sigmoid\n"
+            "swish = register_primitive('swish_', lambda x: x * sigmoid(x), lambda out, x: ({}1 + 0 * x,), doc='x')"
+        )
+        names = {}
+        exec(cell.format("", ""), names)
+        first = names["swish"]
+        exec(cell.format("# a comment\n", ""), names)
+        assert names["swish"] is first is Value.swish_
+        for other in (cell.format("", "2 * "), cell.format("", "").replace("doc='x'", "doc='y'")):
+            with pytest.raises(ValueError, match="has an attribute named 'swish_' already"):
+                exec(other, names)
+        with pytest.raises(ValueError, match="has an attribute named 'swish_' already"):
+            exec(cell.format("", ""), {})  # which may read other globals
+
     def test_several_arguments(self, table):
         weighted = register_primitive(
             "weighted_", lambda x, y, w: w * x + (1 - w) * y, lambda out, x, y, w: (w, 1 - w, x - y), arity=3

@@ -5,7 +5,7 @@ from itertools import permutations
 from math import inf, isfinite, isnan, nan
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import autograd_mini as am
@@ -17,6 +17,7 @@ from autograd_mini import (
     atan2,
     cbrt,
     clip,
+    compile,
     copysign,
     cos,
     cosh,
@@ -26,6 +27,8 @@ from autograd_mini import (
     grad,
     gradients,
     hessian,
+    hvp,
+    hypot,
     jacobian,
     leaky_relu,
     log,
@@ -119,11 +122,33 @@ def test_piecewise_linear_programs_at_the_origin(program, random):
 
 
 @settings(max_examples=300)
-@given(piecewise_linear(kinds=[*KINDS, "length"]), st.lists(st.sampled_from([0.0, 1.0, -0.5]), min_size=3, max_size=3))
-def test_the_length_of_one_number_is_its_absolute_value(program, point):
+@given(
+    piecewise_linear(kinds=[*KINDS, "length"]),
+    st.lists(st.sampled_from([0.0, 1.0, -0.5]), min_size=3, max_size=3),
+    st.booleans(),
+)
+@example(  # one limit is 2⁻⁵³, which is not above the convention's 0
+    ("abs", 1.0, ("add", 1.0, ("x", 0), ("length", 1.0, ("add", 1.0, ("x", 0), ("x", 1)), ("x", 0))), ("x", 0)),
+    [0.0, 0.0, 0.0],
+    False,
+)
+@example(("sub", 1.0, ("x", 0), ("length", 1.0, ("x", 0), ("x", 0))), [1.0, 0.0, 0.0], True)
+def test_the_length_of_one_number_is_its_absolute_value(program, point, is_curved):
+    """Also where functions touch, so that one side is unknown."""
+    inputs = (lambda xs: [1.0 - x * x for x in xs]) if is_curved else list
     with_abs = literal_eval(repr(program).replace("length", "abs"))
-    expected = grad(lambda xs: run(with_abs, xs))(point)
-    assert grad(lambda xs: run(program, xs))(point) == pytest.approx(expected, rel=1e-12)
+    expected = grad(lambda xs: run(with_abs, inputs(xs)))(point)
+    assert grad(lambda xs: run(program, inputs(xs)))(point) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_length_between_functions_that_touch_keeps_its_convention():
+    assert grad(lambda t: norm([1 - (t * t + norm([1 - t * t]))]))(1.0) == 0.0
+
+    def of_both_parts(t):  # 2·|y|, where y is 0 to first order on one side alone
+        y = 2 * (t - 1) - norm([1 - t * t])
+        return norm([y - norm([y]), y + norm([y])])
+
+    assert grad(of_both_parts)(1.0) == compile(of_both_parts).grad(1.0) == 0.0
 
 
 @settings(max_examples=100)
@@ -371,6 +396,23 @@ OF_INFINITIES = [
 
 def test_second_derivatives_where_inf_meets_minus_inf():
     assert [hessian(f)(0.0) for f in OF_INFINITIES] == [-inf] * len(OF_INFINITIES)
+
+
+def test_second_derivatives_of_lengths_at_the_origin():
+    """Along a line they are those of |x|, or of the length of a vector, whose limits are infinite."""
+    for length in (lambda x: norm([x]), lambda x: hypot(x, x), lambda x: dist([x, x], [0.0, 3 * x])):
+        assert (grad(length)(0.0), hessian(length)(0.0), hvp(length)(0.0, 1.0)) == (0.0, 0.0, 0.0)
+    assert hessian(lambda v: norm([v[0] + v[1]]))([0.0, 0.0]) == [[0.0, 0.0], [0.0, 0.0]]
+    assert hessian(norm)([0.0, 0.0]) == [[inf, -inf], [-inf, inf]]
+    for length in (lambda x, y: abs(x - y), lambda x, y: norm([x - y]), lambda x, y: dist([x], [y])):
+        assert hessian(lambda v: v[1] * v[0] ** 2 - length(*v))([0.5, 0.5]) == [[1.0, 1.0], [1.0, 0.0]]  # noqa: B023
+    assert isnan(hessian(lambda x: norm([sin(x)]))(0.0))  # of |sin x| it is 0
+
+
+@pytest.mark.parametrize("vector", [(1.0, 0.0), (0, 1), (1.0, 1.0), (0.0, 0.0)])
+def test_products_with_an_infinite_hessian_leave_out_what_does_not_move(vector):
+    expected = [-inf if any(vector) else 0.0] * 2
+    assert hvp(lambda v: log(abs(v[0] + v[1])))([0.0, 0.0], list(vector)) == expected
 
 
 @pytest.mark.parametrize("size", [5e-324, 1e-320, 1e-310, 1e-300])

@@ -55,6 +55,7 @@ def test_any_text_gives_a_result_or_an_expression_error(text):
         ("e", {"e": 2.0}, 2.0),
         ("dot((1, 2), [x, 4])", {"x": 3.0}, 11.0),
         ("(w·x + 1)²/√y - ⌊x⌋^2", {"w": 2.0, "x": 1.5, "y": 4.0}, 7.0),
+        ("√|x|·∛y - |x - y|²", {"x": -4.0, "y": 8.0}, -140.0),
     ],
 )
 def test_expressions(text, variables, result):

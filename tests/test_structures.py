@@ -264,3 +264,28 @@ def test_vectors_with_labels_in_another_order_are_refused(taken):
     )
     with pytest.raises(TypeError, match="'x', 'y'.*'y', 'x'"):
         of_frame(frame, frame[["y", "x"]])
+
+
+@pytest.mark.parametrize("taken", [grad, lambda f: compile(f).grad, hessian, lambda f: compile(f).hessian])
+def test_nests_of_any_sensible_depth_are_taken(taken):
+    """Deeper ones, and lists that contain themselves, ended in a RecursionError."""
+
+    def innermost(nest):
+        while not isinstance(nest, (float, Value)):
+            nest = nest[0]
+        return nest
+
+    def nested(levels):
+        nest = 3.0
+        for level in range(levels):
+            nest = [nest] if level % 2 else (nest,)
+        return nest
+
+    f = lambda x: innermost(x) ** 2
+    slope = taken(f)(nested(100))
+    assert innermost(slope) in (2.0, 6.0)
+    endless = [1.0]
+    endless.append(endless)
+    for nest in (nested(500), nested(5000), endless, {"a": endless}):
+        with pytest.raises(TypeError, match=r"may be nested \d+ levels deep, got more; a container must not contain"):
+            taken(f)(nest)

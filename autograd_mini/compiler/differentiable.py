@@ -44,7 +44,6 @@ class Differentiable:
         self._options = options
         self._name = getattr(function, "__name__", None) or type(function).__name__
         self._names, self._by_name, self._fewest, tells_all = argument_names(function)
-        self._takes_parameters: bool = "parameters" in self._names + self._by_name
         self._chosen: set[str] = chosen_names(options, self._names + self._by_name)
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
         self._roles: dict[tuple[int | str, ...], Roles] = {}
@@ -109,7 +108,7 @@ class Differentiable:
             write_numbers(parameters, "grad", grads)
         return value
 
-    def jacobian(self, *args: Any, sparse: bool = False, **keywords: Any) -> Any:
+    def jacobian(self, *args: Any, sparse: bool | None = None, **keywords: Any) -> Any:
         """The Jacobian: for each number of the result its gradient, as `autograd_mini.jacobian` gives it.
 
         >>> from autograd_mini import compile
@@ -131,9 +130,9 @@ class Differentiable:
             ModuleNotFoundError: a sparse matrix is wanted, and SciPy is not installed.
             ValueError: a sparse matrix is wanted, the batch is reduced, and an argument to differentiate carries it.
         """
-        return self._matrix(jacobian, jacobian_of, Kind.SPARSE_JACOBIAN if sparse else None, args, keywords)
+        return self._matrix(jacobian, jacobian_of, Kind.SPARSE_JACOBIAN, sparse, args, keywords)
 
-    def hessian(self, *args: Any, sparse: bool = False, **keywords: Any) -> Any:
+    def hessian(self, *args: Any, sparse: bool | None = None, **keywords: Any) -> Any:
         """The second derivatives, as `autograd_mini.hessian` gives them; over a batch that is not reduced,
         arrays with the batch axis first in place of its numbers.
 
@@ -150,9 +149,9 @@ class Differentiable:
             ModuleNotFoundError: a sparse matrix is wanted, and SciPy is not installed.
             ValueError: the batch is reduced, and an argument to differentiate carries it.
         """
-        return self._matrix(hessian, Call.hessian, Kind.SPARSE_HESSIAN if sparse else None, args, keywords)
+        return self._matrix(hessian, Call.hessian, Kind.SPARSE_HESSIAN, sparse, args, keywords)
 
-    def sparsity(self, which: str, *args: Any, **keywords: Any) -> Any:
+    def sparsity(self, which: str, /, *args: Any, **keywords: Any) -> Any:
         """Which entries of the sparse Jacobian or Hessian can be other than 0, as a `scipy.sparse.csr_array` of bools,
         all of them True: what SciPy takes as `jac_sparsity`. Over a batch it is that of all examples together.
 
@@ -179,11 +178,19 @@ class Differentiable:
         call = self._plain_call("sparsity", args, keywords)
         return self._ran(call, sparsity(call, kinds[which]))
 
+    def _told_apart(self, option: str, given: Any, args: Any, keywords: Any) -> tuple[Any, dict[str, Any]]:
+        """An option of a method, None if the function itself takes an argument by this name, and the keywords."""
+        if given is None or option not in self._names[len(args) :] + self._by_name:
+            return given, keywords
+        return None, {**keywords, option: given}
+
     def _matrix(
-        self, operator: Any, dense: Callable[[Call], Any], kind: Kind | None, args: Any, keywords: dict[str, Any]
+        self, operator: Any, dense: Callable[[Call], Any], of_sparse: Kind, sparse: Any, args: Any, keywords: Any
     ) -> Any:
         """Apply an operator to the function, or compute the sparse matrix of this kind."""
-        key = operator.__name__, kind
+        if sparse is not None:
+            sparse, keywords = self._told_apart("sparse", sparse, args, keywords)
+        key = operator.__name__, (kind := of_sparse if sparse else None)
         short = None if keywords else self._by_way(key, args)
         if short is not None:
             return short
@@ -301,8 +308,7 @@ class Differentiable:
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
         """The call; in eager mode, if it is given Values or takes part in what is being differentiated."""
-        if parameters is not None and self._takes_parameters:
-            keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
+        parameters, keywords = self._told_apart("parameters", parameters, args, keywords)
         if not (differentiations and Differentiation.here()):
             try:
                 return Call(self._plans, *self._arranged(args, keywords), parameters)

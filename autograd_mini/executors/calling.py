@@ -54,7 +54,9 @@ class Call:
         self._streams: list[Iterator[tuple[Any, ...]]] = []
         self._contents: dict[str, Any] = {}
         which, args = (args[:1], args[1:]) if method == SPARSITY else ((), args)
-        self.is_sparse: bool = bool(which) or (method in ("jacobian", "hessian") and keywords.pop("sparse", False))
+        sparse = keywords.pop("sparse", None) if method in ("jacobian", "hessian") else None
+        sparse, keywords = tiled.compiled._told_apart("sparse", sparse, args, keywords)
+        self.is_sparse: bool = bool(which or sparse)
         args, vectors = (args[:-1], args[-1:]) if method in OF_ARGUMENTS + OF_RESULT else (args, ())
         args = tuple(chain.from_iterable(map(self._opened, args)))
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}

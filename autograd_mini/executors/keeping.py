@@ -131,7 +131,7 @@ class Function:
                 write_numbers(self.values, "data", numbers.tolist())
                 result = call(*args, **keywords)
                 order = [self._places[parameter] for parameter in self.compiled.parameters]
-                if not (self.compiled.branches or self.compiled._takes_parameters):
+                if not (self.compiled.branches or "parameters" in self.compiled._names + self.compiled._by_name):
                     self._order = order
         if method != SLOPES:
             return result

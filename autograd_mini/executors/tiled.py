@@ -78,6 +78,7 @@ class Tiled:
         self._hosts: dict[str, dict[str, str]] = {}
 
     def _run(self, method: str, /, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
+        parameters, keywords = self.compiled._told_apart("parameters", parameters, args, keywords)
         is_plain = self.pool.is_here and not keywords and not differentiations
         layout = [*map(_layout, args)] if is_plain else [None]
         known, call = self._known.get(method, ((), None))

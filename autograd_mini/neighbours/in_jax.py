@@ -34,6 +34,7 @@ def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]
     Raises:
         TypeError: `function` is not a function; when called: no argument is an array of floats, or `compile` refuses
             the function.
+        Exception: JAX's own, on the way back: what the function reads from outside has changed since it was called.
 
     >>> from autograd_mini import tanh
     >>> import jax
@@ -88,7 +89,9 @@ class _Form:
 
     Attributes:
         shown: an example of a result.
-        value: the function from arrays to the arrays of the result, which JAX can differentiate.
+        value: the function from arrays to the arrays of the result and the number of what it read from outside, which
+            JAX can differentiate.
+        watches: by these numbers, what raises an error once that has changed.
     """
 
     def __init__(self, sweeps: Sweeps, shapes: list[tuple[int, ...]], others: dict[int, Any], shown: Any) -> None:
@@ -96,32 +99,50 @@ class _Form:
         self.shapes = [*shapes, *(leaf.shape for leaf in leaves(shown))]
         self.count = len(shapes)
         self.value: Any = jax.custom_vjp(self._value)
-        self.value.defvjp(lambda *xs: (self.value(*xs), xs), lambda xs, weights: self.pull(*xs, *weights))
+        self.value.defvjp(
+            lambda *xs: (found := self.value(*xs), (found[-1], *xs)),
+            lambda kept, weights: self.pull(*kept, *weights[:-1]),
+        )
         self.pull: Any = jax.custom_vjp(self._pull)
-        self.pull.defvjp(lambda *both: (self.pull(*both), both), self._pull_again)
+        self.pull.defvjp(lambda *given: (self.pull(*given), given), self._pull_again)
+        self.watches: dict[int, Callable[[], None]] = {}
 
     def _value(self, *xs: Any) -> Any:
         dtype = jax.numpy.result_type(*xs)
-        wanted = [_array_of(shape, dtype) for shape in self.shapes[self.count :]]
-        return self._call_back(lambda sweeps, arrays: leaves(sweeps.value(arrays, self.others)), wanted, xs)
+        wanted = [*[_array_of(shape, dtype) for shape in self.shapes[self.count :]], _array_of((), numpy.int32)]
 
-    def _pull(self, *both: Any) -> Any:
+        def value(sweeps: Sweeps, arrays: Arrays) -> Arrays:
+            found = leaves(sweeps.value(arrays, self.others))
+            number, self.watches[number] = sweeps.watch()
+            return [*found, numpy.full(arrays[0].shape[: arrays[0].ndim - len(self.shapes[0])], number)]
+
+        return self._call_back(value, wanted, xs)
+
+    def _require_same(self, numbers: Any) -> None:
+        for number in {*numpy.ravel(numbers)}:
+            self.watches[int(number)]()
+
+    def _pull(self, number: Any, *both: Any) -> Any:
         def pull(sweeps: Sweeps, arrays: Arrays) -> Arrays:
-            return sweeps.pull(arrays[: self.count], self.others, arrays[self.count :])
+            self._require_same(arrays[-1])
+            return sweeps.pull(arrays[: self.count], self.others, arrays[self.count : -1])
 
-        return self._call_back(pull, _alike(both[: self.count]), both)
+        return self._call_back(pull, _alike(both[: self.count]), [*both, number])
 
-    def _pull_again(self, both: Any, directions: Any) -> Any:
+    def _pull_again(self, given: Any, directions: Any) -> Any:
+        number, *both = given
+
         def pull_again(sweeps: Sweeps, arrays: Arrays) -> Arrays:
-            xs, weights, along = arrays[: self.count], arrays[self.count : len(both)], arrays[len(both) :]
+            self._require_same(arrays[-1])
+            xs, weights, along = arrays[: self.count], arrays[self.count : len(both)], arrays[len(both) : -1]
             slopes, towards_weights = sweeps.pull_again(xs, self.others, weights, along)
             return [*slopes, *towards_weights]
 
-        return self._call_back(pull_again, _alike(both), [*both, *directions])
+        return None, *self._call_back(pull_again, _alike(both), [*both, *directions, number])
 
     def _call_back(self, run: Callable[[Sweeps, Arrays], Arrays], wanted: list[Any], arguments: Any) -> Any:
         """Let JAX call `run` with NumPy arrays; if `vmap` has added axes to them, over a batch."""
-        own = [*self.shapes, *self.shapes[: self.count]]
+        own = [each.shape for each in arguments]
 
         def on_arrays(*given: Any) -> tuple[Any, ...]:
             arrays = [numpy.asarray(array, dtype=float) for array in given]

@@ -84,7 +84,7 @@ class _Value(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     @staticmethod
     def forward(call: _Call, *tensors: Any) -> Any:
         call.result = call.sweeps.value(_arrays(tensors), call.others)
-        call.require_same = call.sweeps.watch()
+        _, call.require_same = call.sweeps.watch()
         dtype = reduce(torch.promote_types, [tensor.dtype for tensor in tensors])
         return tuple([torch.as_tensor(leaf, dtype=dtype, device=tensors[0].device) for leaf in leaves(call.result)])
 

@@ -49,14 +49,14 @@ class Sweeps:
     def value(self, arrays: Sequence[Any], others: dict[int, Any]) -> Any:
         return self.function(*self._arguments(arrays, others))
 
-    def watch(self) -> Callable[[], None]:
-        """A function that raises an error once anything has changed that the last call read from outside."""
+    def watch(self) -> tuple[int, Callable[[], None]]:
+        """A number of what the last call read from outside, and a function that raises an error once it has changed."""
         function, ran = self.function, self.function._latest
         parameters = ran.parameters if ran else ()
 
-        def now() -> tuple[int, bytes]:
+        def now() -> tuple[Any, ...]:
             numbers = numpy.array([parameter._number for parameter in parameters])
-            return function._plans.captured.state(), numbers.tobytes()
+            return function, function._plans.captured.state(), *map(id, parameters), numbers.tobytes()
 
         then = now()
 
@@ -67,7 +67,7 @@ class Sweeps:
                     "derivatives would not be those of its result; go backward first, or pass them as arguments"
                 )
 
-        return require_same
+        return hash(then) % 2**31, require_same
 
     def pull(self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any]) -> Arrays:
         row = numpy.concatenate(self._rows(weights), axis=-1)

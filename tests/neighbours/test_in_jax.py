@@ -4,7 +4,7 @@ import pytest
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 
-from autograd_mini import compile, dot  # noqa: E402
+from autograd_mini import Value, compile, dot  # noqa: E402
 from autograd_mini.neighbours import to_jax  # noqa: E402
 from tests.neighbours.functions import COMPILED, ONE_EXAMPLE, pair  # noqa: E402
 
@@ -73,6 +73,29 @@ def test_vmap_goes_over_examples(ours):
     np.testing.assert_allclose(
         jax.jacrev(jax.grad(loss(ours)))(w), jax.hessian(loss(theirs))(w), rtol=1e-11, atol=1e-12
     )
+
+
+@pytest.mark.parametrize(
+    "over", [jax.vmap, lambda f: jax.vmap(jax.jit(f)), lambda f: lambda xs: jnp.stack([*map(f, xs)])]
+)
+def test_derivatives_belong_to_the_numbers_of_the_result(over):
+    """What was changed in between would give those of another function."""
+    w, scale = Value(3.0), [2.0]
+    f = over(to_jax(lambda x: w * x**2 * scale[0] if x > 0 else x))
+    xs, ones = jnp.array([2.0, -1.0, 3.0]), jnp.ones(3)
+    _, pull = jax.vjp(f, xs)
+    _, pull_again = jax.vjp(lambda xs: jax.vjp(f, xs)[1](ones)[0], xs)
+
+    def refused(change, restore):
+        change()
+        for back in (pull, pull_again):
+            with pytest.raises(Exception, match="reads numbers from outside that have changed since it was called"):
+                back(ones)
+        restore()
+        assert [back(ones)[0].tolist() for back in (pull, pull_again)] == [[24.0, 1.0, 36.0], [12.0, 0.0, 12.0]]
+
+    refused(lambda: setattr(w, "data", 5.0), lambda: setattr(w, "data", 3.0))
+    refused(lambda: scale.__setitem__(0, 7.0), lambda: scale.__setitem__(0, 2.0))
 
 
 def test_vmap_of_a_batch_goes_one_by_one():

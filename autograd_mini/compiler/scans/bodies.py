@@ -9,9 +9,9 @@ from functools import cached_property
 from itertools import chain
 
 from autograd_mini.compiler.code.machine_rows import is_costly
+from autograd_mini.compiler.code.scalar_programs import GatedTape
 from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Looped, Scalar, Scalars, Terms, alive, depending
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.scans.gating import GatedTape
 from autograd_mini.compiler.scans.step_programs import Program, Step
 from autograd_mini.compiler.scans.stepping import step_of
 from autograd_mini.primitives import TABLE

@@ -23,8 +23,7 @@ from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS, LONGEST_TURN,
 from autograd_mini.compiler.passes.nodes import Scanned
 from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.scans.bodies import Body
-from autograd_mini.compiler.scans.step_programs import Rows
-from autograd_mini.compiler.scans.turning import back, forth
+from autograd_mini.compiler.scans.step_programs import Rows, back, forth
 from autograd_mini.structures import NUMBER
 
 KEPT_BYTES = 2**26

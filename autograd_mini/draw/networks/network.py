@@ -12,8 +12,7 @@ from autograd_mini.draw.networks import unit_columns as units
 from autograd_mini.draw.style.colours import FAINT, MODULE, MODULE_FILL
 from autograd_mini.mathematics import SUPERSCRIPTS, Numerals, number_formatter, subscripted, weight_name
 from autograd_mini.nn.activations import is_vector, name_of
-from autograd_mini.nn.layers import MLP, Layer
-from autograd_mini.nn.sequential import Sequential
+from autograd_mini.nn.layers import MLP, Layer, Sequential
 from autograd_mini.primitives import brief
 
 BIAS = -1  # the index of the input 1 whose weights are the biases

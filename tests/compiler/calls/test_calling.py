@@ -1279,3 +1279,25 @@ def test_hvp_without_its_vector():
         with pytest.raises(TypeError, match="takes its arguments and then the vector, in the structure of the gradi"):
             compile(function).hvp(*args)
     assert compile(lambda x, y=3.0: x * x * y).hvp(2.0, 1.5) == 9.0
+
+
+@compile(batch="x", wrt="x")
+def with_names_of_options(x, *, sparse=2.0, which=1.0, name=1.0, order=1.0, parameters=1.0):
+    return x[0] ** 2 * x[1] * sparse * which * name * order * parameters
+
+
+def test_arguments_may_have_the_names_of_options():
+    """Given by name, or with a default before which nothing is given, `sparse=5.0` asked for a sparse matrix."""
+    f, x = with_names_of_options, [[1.0, 2.0]]
+    with ThreadPoolExecutor(1) as pool:
+        for g in (f, f.on(pool)):
+            for name in ("sparse", "which", "name", "order", "parameters"):
+                factor = 5.0 * (1.0 if name == "sparse" else 2.0)
+                given = {name: 5.0}
+                assert g(x, **given) == [2.0 * factor]
+                assert g.grad(x, **given).tolist() == g.jacobian(x, **given).tolist() == [[4.0 * factor, factor]]
+                assert g.hessian(x, **given).tolist() == [[[4.0 * factor, 2.0 * factor], [2.0 * factor, 0.0]]]
+                assert g.sparsity("hessian", x, **given).toarray().tolist() == [[True, True], [True, False]]
+    by_position = compile(lambda x, sparse=2.0: [x[0] * sparse, x[1]], wrt="x")
+    assert by_position.jacobian([1.0, 2.0], sparse=5.0) == [[5.0, 0.0], [0.0, 1.0]]
+    assert by_position.jacobian([1.0, 2.0], 5.0, sparse=True).toarray().tolist() == [[5.0, 0.0], [0.0, 1.0]]

@@ -127,6 +127,7 @@ def test_other_hosts(monkeypatch, width, has_libmvec):
 
 
 def test_code_is_compiled_once(monkeypatch):
+    compile(lambda v: exp(v[0]) + sin(v[1]), batch=True, backend="machine")(numpy.ones((20, 3)))  # and what both share
     compilations = []
     monkeypatch.setattr(
         engine,

@@ -300,6 +300,28 @@ def test_the_hessian_of_a_squared_norm():
     assert compile(lambda v: am.norm(v) ** 2).hessian([0.0, 0.0]) == [[2.0, 0.0], [0.0, 2.0]]
 
 
+SECOND_AT_LENGTHS = [
+    (lambda v: am.norm([v[0]]) + v[1], [0.0, 1.0]),
+    (lambda v: am.norm([v[0], v[1]]), [0.0, 0.0]),
+    (lambda v: am.norm([v[0]]) * v[1] ** 2 + v[0] ** 3, [0.0, 0.5]),
+    (lambda v: v[1] * v[0] ** 2 - am.dist([v[0]], [v[1]]), [0.5, 0.5]),
+    (lambda v: am.log(abs(v[0] + v[1])), [0.0, 0.0]),
+    (lambda v: am.exp(v[0]) * v[1] * v[1] + am.sin(v[1]) * abs(v[1]) + (v[1] - v[0] ** 2) ** 2, [0.5, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("f", "at"), SECOND_AT_LENGTHS)
+def test_second_derivatives_at_lengths_of_zero_are_those_of_eager_mode(f, at):
+    compiled = compile(f)
+    assert compiled.grad(at) == am.grad(f)(at)
+    expected = am.hessian(f)(at)
+    assert numpy.allclose(compiled.hessian(at), expected, rtol=1e-14, atol=0.0, equal_nan=True)
+    assert numpy.allclose(compiled.hessian(at, sparse=True).toarray(), expected, rtol=1e-14, atol=0.0, equal_nan=True)
+    for vector in ([1.0, 0.0], [0.0, 1.0], [1.0, 1.0]):
+        found = compiled.hvp(at, vector), am.hvp(f)(at, vector)
+        assert numpy.allclose(*found, rtol=1e-14, atol=0.0, equal_nan=True)
+
+
 def test_ties_in_different_examples_are_settled_together():
     """Each half is a kink in w, their sum is w itself."""
     f = compile(lambda w, s: s * am.relu(s * w), wrt="w", batch="s", reduce="sum")
