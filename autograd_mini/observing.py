@@ -294,7 +294,7 @@ def _tell_owners(*nodes: Any) -> None:
 
 def notify(node: Value) -> None:
     """Tell the observers of this thread or task that `node` was recorded."""
-    entries = Observer._entries.get()
+    entries = _entries_here()
     if len(active) == len(entries) == 1:
         only = active.get(entries[0])
         if only is not None:  # the usual case: there is one, and it is here
@@ -307,6 +307,7 @@ def notify(node: Value) -> None:
         _tell_owners(*node.parents)
 
 
+_entries_here: Callable[[], tuple[Entry, ...]] = Observer._entries.get
 above.notify = notify
 
 

@@ -204,8 +204,8 @@ class ScalarTape(Growing):
     def _total(self, terms: list[Any]) -> int:
         if len(terms) == 3:
             c, x, y = terms
-            if c == 1.0 and ONE in (x, y):
-                return int(x or y)
+            if c == 1.0 and not (x and y):  # one of them is ONE
+                return x or y  # type: ignore[no-any-return]
         return self.add(Terms(terms))
 
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:

@@ -219,7 +219,7 @@ def depending(
     passes = cache(goes_on)
     for number in range(first_computed(scalars), len(scalars)):
         scalar = scalars[number]
-        if type(scalar) is Terms and len(scalar) > MANY:
+        if type(scalar) is Terms and scalar.head is not None:
             on[number] |= numpy.frombuffer(on, dtype=numpy.uint8)[scalar.columns[1:]].max()
             continue
         for operand in scalar.args if type(scalar) is Application else operands(scalar):
