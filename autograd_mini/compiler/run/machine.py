@@ -204,7 +204,8 @@ class MachineExecutor(Runner):
     """A program ready to run: kernels between the matrix products, most of which NumPy gives to BLAS.
 
     Args:
-        threads: how many work on a large batch of a program without matrix products; the results do not depend on it.
+        threads: how many work on a large batch without matrix products, or on a product in tiles; the results do not
+            depend on it.
         cache: where kernels are kept on disk.
     """
 
