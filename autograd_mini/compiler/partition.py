@@ -59,6 +59,7 @@ BY_DEMAND = 512  # in programs of fewer scalars, each is computed where another 
 CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplications; from half to 8 times it is flat
 MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own; 512: flat
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
+LOOKS = 3  # how often a first call looks at what it reads from outside: machine code for that takes 6 ms to compile
 
 # Loops within kernels: those with longer steps, or more numbers in all, are run by themselves.
 LONGEST_TURN, MOST_STATES = 256, 2**16  # scalars of a step; numbers given, carried and kept by all steps; not tuned

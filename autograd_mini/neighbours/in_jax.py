@@ -84,6 +84,10 @@ def _other(arg: Any, place: int) -> Any:
     return arg
 
 
+RECENT = 4096
+"""On how many states of what a function reads from outside derivatives are not yet refused: for the last ones."""
+
+
 class _Form:
     """A function of arrays of given shapes, with the derivatives that JAX needs.
 
@@ -91,7 +95,7 @@ class _Form:
         shown: an example of a result.
         value: the function from arrays to the arrays of the result and the number of what it read from outside, which
             JAX can differentiate.
-        watches: by these numbers, what raises an error once that has changed.
+        watches: by the last of these numbers, what raises an error once that has changed.
     """
 
     def __init__(self, sweeps: Sweeps, shapes: list[tuple[int, ...]], others: dict[int, Any], shown: Any) -> None:
@@ -113,13 +117,18 @@ class _Form:
 
         def value(sweeps: Sweeps, arrays: Arrays) -> Arrays:
             found = leaves(sweeps.value(arrays, self.others))
-            number, self.watches[number] = sweeps.watch()
+            number, require_same = sweeps.watch()
+            self.watches[number] = self.watches.pop(number, require_same)
+            if len(self.watches) > RECENT:
+                del self.watches[next(iter(self.watches))]
             return [*found, numpy.full(arrays[0].shape[: arrays[0].ndim - len(self.shapes[0])], number)]
 
         return self._call_back(value, wanted, xs)
 
     def _require_same(self, numbers: Any) -> None:
         for number in {*numpy.ravel(numbers)}:
+            if int(number) not in self.watches:
+                raise self.sweeps.changed()
             self.watches[int(number)]()
 
     def _pull(self, number: Any, *both: Any) -> Any:

@@ -54,20 +54,24 @@ class Sweeps:
         function, ran = self.function, self.function._latest
         parameters = ran.parameters if ran else ()
 
-        def now() -> tuple[Any, ...]:
+        def now() -> int:
             numbers = numpy.array([parameter._number for parameter in parameters])
-            return function, function._plans.captured.state(), *map(id, parameters), numbers.tobytes()
+            return hash((function, function._plans.captured.state(), *map(id, parameters), numbers.tobytes()))
 
         then = now()
 
         def require_same() -> None:
             if now() != then:
-                raise RuntimeError(
-                    f"{function._name} reads numbers from outside that have changed since it was called, so that its "
-                    "derivatives would not be those of its result; go backward first, or pass them as arguments"
-                )
+                raise self.changed()
 
-        return hash(then) % 2**31, require_same
+        return then % 2**31, require_same
+
+    def changed(self) -> RuntimeError:
+        """The error if anything has changed."""
+        return RuntimeError(
+            f"{self.function._name} reads numbers from outside that have changed since it was called, so that its "
+            "derivatives would not be those of its result; go backward first, or pass them as arguments"
+        )
 
     def pull(self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any]) -> Arrays:
         row = numpy.concatenate(self._rows(weights), axis=-1)

@@ -5,7 +5,7 @@ jax = pytest.importorskip("jax")
 jnp = jax.numpy
 
 from autograd_mini import Value, compile, dot  # noqa: E402
-from autograd_mini.neighbours import to_jax  # noqa: E402
+from autograd_mini.neighbours import in_jax, to_jax  # noqa: E402
 from tests.neighbours.functions import COMPILED, ONE_EXAMPLE, pair  # noqa: E402
 
 
@@ -96,6 +96,21 @@ def test_derivatives_belong_to_the_numbers_of_the_result(over):
 
     refused(lambda: setattr(w, "data", 5.0), lambda: setattr(w, "data", 3.0))
     refused(lambda: scale.__setitem__(0, 7.0), lambda: scale.__setitem__(0, 2.0))
+
+
+def test_states_do_not_pile_up(monkeypatch):
+    """Where what is read changes at every step; of a call too long ago it is not known what it read."""
+    monkeypatch.setattr(in_jax, "RECENT", 3)
+    w = Value(7.0)
+    f = to_jax(lambda x: w * x**2)
+    _, oldest = jax.vjp(f, 2.0)
+    for step in range(5):
+        w.data = float(step)
+        assert jax.grad(f)(2.0) == 4.0 * step
+    w.data = 7.0
+    with pytest.raises(Exception, match="reads numbers from outside that have changed since it was called"):
+        oldest(jnp.array(1.0))
+    assert jax.vjp(f, 2.0)[1](jnp.array(1.0))[0] == 28.0
 
 
 def test_vmap_of_a_batch_goes_one_by_one():

@@ -10,10 +10,8 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS
+from autograd_mini.compiler.partition import LOOKS
 from autograd_mini.compiler.run.watch import Place, Watch
-
-LOOKS = 3
-"""How often a first call looks; machine code that looks takes 6 ms to compile, which only later calls repay."""
 
 
 class State:
