@@ -290,10 +290,10 @@ def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dic
     for root, seed in seeds:
         given.setdefault(root, []).append(Germ(seed))
     found = dict.fromkeys(order, 0.0)
-    for node in reversed(order):
-        operation, adjoint = node.operation, total(*given.get(node, ()))
+    for node in filter(given.__contains__, reversed(order)):
+        operation, adjoint = node.operation, total(*given[node])
         found[node] = adjoint.limit
-        if operation is None or node not in given:
+        if operation is None:
             continue
         if "at_zero" in operation.options and node.parents[0]._number == 0.0:
             local_grads: tuple[Any, ...] = node.local_grads  # as the user chose

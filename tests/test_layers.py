@@ -201,7 +201,7 @@ def test_importing_loads_the_standard_library_alone():
 
 
 @pytest.mark.parametrize(
-    ("folder", "most"), [(PACKAGE, 41841), (PACKAGE / "compiler", 20718), (PACKAGE / "compiler" / "notation", 878)]
+    ("folder", "most"), [(PACKAGE, 41840), (PACKAGE / "compiler", 20717), (PACKAGE / "compiler" / "notation", 878)]
 )
 def test_the_house_grows_no_further(folder, most):
     """The goal is 22,000 lines in all and 7,000 for the compiler, of which 900 write programs down. Until then, what

@@ -30,9 +30,10 @@ MOST_WORK, FREE = 2.0, 64
 DENSE = 0.5  # rows of unequal columns become one matrix with zeros if more than this share of it is there; ¼ to ¾: flat
 MOST_LENGTHS = 8  # if rows have more different lengths, they are padded to fewer; 2 to 32: flat
 SMALL_PRODUCT = 256  # a product with fewer multiplications per example is not worth a call of BLAS; 16 to 4,096: flat
-SMALLEST_TILED, LARGEST_TILED = 2**21, 2**22  # multiplications of a product, and numbers in its longer factor, for
-FEWEST_ROWS, TILED_TERMS = 128, range(64, 4097)  # tiles of eight doubles in a register: they take 0.65 to 0.95 of the
-# time of BLAS on Zen 5; smaller products up to 2.4, larger ones 1.1, and with four doubles BLAS is as fast
+TILE = 12, 2  # rows of sums, and registers of each, that a large product has at a time: with factors, 27 registers
+SMALLEST_TILED, LARGEST_TILED = 2**21, 2**22  # multiplications of such a product, and numbers in its longer factor;
+FEWEST_ROWS, TILED_TERMS = 128, range(64, 4097)  # the rows of that, and terms: they take 0.65 to 0.95 of the time of
+# BLAS on Zen 5; smaller products up to 2.4, larger ones 1.1, and with four doubles in a register BLAS is as fast
 WORK_OF_A_THREAD = 2**23  # multiplications that take longer (140 µs) than to hand them to a thread (30)
 SMALL_OF_ONE = 4096  # a smaller product of what is the same for all examples is computed term by term
 # (100 bodies took 1.4 ms in place of 3.3 before they had columns; since then 256 to 10⁶ are flat)
@@ -148,10 +149,11 @@ def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) ->
 def threads_for_tiles(rows: int, columns: int, terms: int, width: int, threads: int) -> int:
     """How many of the threads compute a product of two matrices in tiles of our own, in registers of so many doubles; 0
     if it is for BLAS, which does not depend on the threads."""
-    has_tiles = width == 8 and rows >= FEWEST_ROWS and columns >= 2 * width and terms in TILED_TERMS
+    n_panels = columns // (TILE[1] * width)
+    has_tiles = width == 8 and rows >= FEWEST_ROWS and n_panels and terms in TILED_TERMS
     if not has_tiles or rows * terms > LARGEST_TILED or rows * columns * terms < SMALLEST_TILED:
         return 0
-    return min(threads, columns // (2 * width), 1 + rows * columns * terms // WORK_OF_A_THREAD)
+    return min(threads, n_panels, 1 + rows * columns * terms // WORK_OF_A_THREAD)
 
 
 def sum_fits_kernel(n_terms: int, lanes: int) -> bool:

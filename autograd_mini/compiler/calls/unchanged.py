@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property, partial
+from math import inf
 from operator import is_
 from typing import Any
 
@@ -36,8 +37,7 @@ class State:
     ) -> None:
         self.number, self.places, self.held = number, places, held
         self._copies = [(place, each, _content(each)) for place, each in containers]
-        self._told: Callable[[], bool] | None = None
-        self._looks_left = LOOKS if in_machine_code and places else -1
+        self._looks_left: float = LOOKS if in_machine_code else inf
 
     @cached_property
     def watch(self) -> Watch:
@@ -48,12 +48,10 @@ class State:
 
     def is_same(self) -> bool:
         """Whether the same things still stand in the places, with the same contents."""
-        if self._looks_left == 0 and self._told is None:
-            self._told = self.watch.is_same
-        if self._told is not None:
-            return self._told()
-        self._looks_left -= 1
-        return not self.places or not self.changed(read(self.places))
+        if self.places and self._looks_left:
+            self._looks_left -= 1
+            return not self.changed(read(self.places))
+        return not self.places or self.watch.is_same()
 
     def changed(self, now: Sequence[Any]) -> set[int]:
         """The indices of the places where something else stands now, or where the contents have changed."""

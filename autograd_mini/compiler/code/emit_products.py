@@ -17,10 +17,9 @@ from autograd_mini.compiler.code.chunks import SCRATCH, UNIFORM, Form
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.register_products import Matrix, Outer
+from autograd_mini.compiler.partition import TILE
 
 HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
-TILE = 12, 2
-"""How many rows of sums, and registers of each, `multiply` has at a time: with their factors they fill 27 registers."""
 
 At = Sequence[tuple[int, int]] | Mapping[int, tuple[int, int]]
 """Where rows at fixed distances are: for each row, the pointer by which it is found, and how far behind it."""
@@ -246,8 +245,7 @@ def multiply() -> Any:
         return [asm.intrinsic("fmuladd", xs[i], ys[j], Cell(asm, total)).name for (i, j), total in zip(places, sums)]
 
     with asm.over("%columns", step=width) as start:
-        last = asm.let(f"sub i64 %columns, {width}")
-        column = asm.call("i64", "llvm.smin.i64", f"i64 {start}", f"i64 {last}")
+        column = asm.least(start, asm.let(f"sub i64 %columns, {width}"))
         y = asm.moved("%y", "%y_column", column)
         with asm.over("%terms") as k:
             of_term = asm.moved(y, "%y_row", k)
@@ -255,8 +253,7 @@ def multiply() -> Any:
                 number = asm.load("double", asm.moved(of_term, "%y_column", lane))
                 asm.store("double", number, asm.moved("%room", 8 * width, k), lane)
         with asm.over("%rows", step=height) as start:
-            last = asm.let(f"sub i64 %rows, {height}")
-            row = asm.call("i64", "llvm.smin.i64", f"i64 {start}", f"i64 {last}")
+            row = asm.least(start, asm.let(f"sub i64 %rows, {height}"))
             rows = [asm.moved(asm.moved("%x", "%x_row", row), "%x_row", i) for i in range(height)]
             sums = asm.loop(0, "%terms", partial(term, rows), [(asm.type, asm.number(0.0).name)] * len(places))
             for place, total in enumerate(sums):

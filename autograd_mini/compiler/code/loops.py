@@ -42,6 +42,10 @@ class Function:
         """The address of an element of an array."""
         return base if index == 0 else self.let(f"getelementptr {kind}, ptr {base}, i64 {index}")
 
+    def least(self, x: str, y: str) -> str:
+        """The smaller of two whole numbers."""
+        return self.call("i64", "llvm.smin.i64", f"i64 {x}", f"i64 {y}")
+
     def moved(self, address: str, distance: str | int, times: str | int) -> str:
         """An address that is `times` a distance in bytes further on."""
         return self.at("i8", address, self.let(f"mul i64 {distance}, {times}"))

@@ -33,7 +33,7 @@ def take(width: int) -> str:
     def there(column: str, count: int = 0) -> str:
         """The column so many further on, or the last one if there is none."""
         column = function.let(f"add i64 {column}, {count}") if count else column
-        return function.call("i64", "llvm.smin.i64", f"i64 {column}", f"i64 {last}")
+        return function.least(column, last)
 
     with function.over(n_arrays) as k:
         place, start, by_row, by_column, count, out, out_by_row = function.record(records, "ipiiipi", k)
@@ -49,7 +49,7 @@ def take(width: int) -> str:
                 sources = [function.moved(start, by_column, there(column, each)) for each in range(width)]
                 to = function.at("double", out, column)
                 with function.over(whole, step=width) as lane:
-                    lane = function.call("i64", "llvm.smin.i64", f"i64 {lane}", f"i64 {last_square}")
+                    lane = function.least(lane, last_square)
                     kind, row = f"<{width} x double>", function.moved(to, out_by_row, lane)
                     pointers = [function.at("double", source, lane) for source in sources]
                     registers = [function.let(f"load {kind}, ptr {each}, align 1") for each in pointers]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
-from autograd_mini.compiler.code.emit_products import TILE, multiply
+from autograd_mini.compiler.code.emit_products import multiply
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import Floats, Pack, Program, Reference, Sum, lanes_of
-from autograd_mini.compiler.partition import threads_for_tiles
+from autograd_mini.compiler.partition import TILE, threads_for_tiles
 from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory, numpy_executor
 from autograd_mini.compiler.run.arena import ArenaExecutor
@@ -184,10 +184,8 @@ def by_tiles(x: Floats, y: Floats, out: Floats, threads: int) -> bool:
         multiply()(x_at, y_at, out_at, memory.address(room, room.shape), *sizes, *x_by, *y_by, *out_by)
 
     bounds = [columns * part // n_parts for part in range(n_parts + 1)]
-    if n_parts == 1:
-        compute(*bounds)
-    else:
-        list(workers().map(compute, bounds, bounds[1:]))
+    run: Any = map if n_parts == 1 else workers().map
+    list(run(compute, bounds, bounds[1:]))
     return True
 
 

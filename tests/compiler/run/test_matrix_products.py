@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from autograd_mini import compile, dot, exp, sqrt, sum, tanh
 from autograd_mini.compiler import pipeline
-from autograd_mini.compiler.code.emit_products import TILE
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
+from autograd_mini.compiler.partition import TILE
 from autograd_mini.compiler.passes import columnwise
 from autograd_mini.compiler.run import matrix_products
 from autograd_mini.compiler.run.arena import ArenaExecutor
